@@ -36,7 +36,7 @@ class EncoderWorker:
     def __init__(self, model: ModelSettings, data: DataSettings, settings: FeatureSettings, folder: Path):
         torch.set_num_threads(settings.num_threads)
         self._recipe = feature_recipe(model.path, model.dtype, data.num_frames)
-        self._pixels = PixelCache(DataSet(data.path).clips, Prompter(model.path), data.num_frames, max_bytes=0)
+        self._pixels = PixelCache(DataSet.of_settings(data).clips, Prompter(model.path), data.num_frames, max_bytes=0)
         self._tower = VisionTower(model.path, model.dtype, "cuda" if settings.num_gpus else "cpu")
         self._store = FeatureStore(folder, int(settings.max_gb * BYTES_PER_GB))
         self._num_encoded = self._num_damaged_elsewhere = 0

@@ -1,7 +1,7 @@
 """Checks of every node of a cluster before a job starts its actors there."""
 
 import os
-import socket
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,24 +15,29 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.placement import check_size
-from actors.reward import RewardWorker
 from vaserl.errors import UserError
+from vaserl.files.storage import is_url, sizes_in
 from vaserl.planning.requests import ActorRequest
-from vaserl.rewards import RewardSource, mismatches, read_sources
+from vaserl.rewards import RewardSource, check_reward_source, import_source, make_scorer, read_sources
 from vaserl.settings import ClusterSettings, RewardSettings
 
 NODE_TIMEOUT_S = 60.0
 """Time limit for the answers of all nodes. It includes the transfer of the uploaded files to a node that is new to
 them, and the start of a process there."""
 
+_INSTALL = (
+    "Install the package on all nodes, send it as a wheel with the job (launch/submit.sh --package), or write the "
+    "function as path/to/file.py:function: files are sent"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeNeeds:
     """What each node of a cluster must have for a job."""
 
-    read: Mapping[str, Path]
-    """Files and folders that the job's actors read, by the key of the setting. Those that are absent on the driver's
-    node are left to the job, which names them."""
+    read: Mapping[str, Path | str]
+    """Files and folders, or URLs of folders, that the job's actors read, by the key of the setting. Those that are
+    absent on the driver's node are left to the job, which names them."""
     written: Mapping[str, Path]
     """Folders that the job writes to, by the key of the setting; they need not exist."""
     reward: RewardSettings | None
@@ -47,6 +52,8 @@ class PathFacts:
     exists: bool
     entries: frozenset[tuple[str, int]]
     """Name and size of each file directly in the folder, or of the file itself."""
+    reason: str = ""
+    """Why a URL can't be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +62,39 @@ class NodeReport:
 
     seen: Mapping[str, PathFacts]
     """Facts about each path, by the key of the setting."""
-    hashes: tuple[str, dict[str, str]]
-    """Host, and for each reward function the hash of its code or the reason why it can't be used."""
+    hashes: Mapping[str, str]
+    """Hash of the code of each reward function that the node can import, by the function's name."""
+    faults: Sequence[str]
+    """Reasons why reward functions can't be used there, each with the function's name."""
+    warnings: Sequence[str]
+    """Services of reward functions that don't answer there, and without which the run goes on."""
 
 
 def check_nodes(needs: NodeNeeds, cluster: ClusterSettings) -> None:
-    """Checks that the job fits into the cluster, and runs a task on each node that looks at the job's files and imports
-    its reward functions.
+    """Checks that the job fits into the cluster, and runs a task on each other node that looks at the job's files and
+    imports its reward functions. The job itself does this on its own node, before it starts an actor.
 
     Raises: UserError that names each node that lacks something, or did not answer in time.
     """
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if cluster.placement_timeout_s <= ClusterSettings().placement_timeout_s:
         check_size(needs.requests, nodes)  # a longer time-out says that nodes are expected to join
+    here = ray.get_runtime_context().get_node_id()
+    others = [node for node in nodes if node["NodeID"] != here]
     roots = {key: _existing_parent(path) for key, path in needs.written.items()}
-    read = {key: path for key, path in needs.read.items() if path.exists()}
-    sources = read_sources(needs.reward) if needs.reward is not None else ()
+    read = {key: place for key, place in needs.read.items() if path_facts(place).exists}
+    try:
+        sources = read_sources(needs.reward) if needs.reward is not None else ()
+    except UserError as error:
+        raise UserError(f"{error}. {_INSTALL}") from error
     with marked(roots) as marks:
         paths = {**read, **marks}
         expected = {key: path_facts(path) for key, path in paths.items()}
-        reports = _ask(nodes, paths, needs.reward, sources)
-    problems = path_problems({**read, **roots}, expected, reports)
-    table = mismatches(sources, [report.hashes for report in reports.values() if report is not None])
-    if table:
-        problems.append(f"reward functions differ between this node and others:\n{table}")
+        reports = _ask(others, paths, needs.reward, sources)
+    for node, report in reports.items():
+        for warning in report.warnings if report is not None else ():
+            print(f"warning: node {node}: {warning}", file=sys.stderr)
+    problems = [*path_problems({**read, **roots}, expected, reports), *reward_problems(sources, reports)]
     if problems:
         raise UserError(
             f"not all {len(nodes)} nodes of the cluster have what the job needs:\n  " + "\n  ".join(problems)
@@ -106,8 +122,14 @@ def marked(folders: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
                 mark.unlink(missing_ok=True)
 
 
-def path_facts(path: Path) -> PathFacts:
-    """Returns what this node sees at a path."""
+def path_facts(place: Path | str) -> PathFacts:
+    """Returns what this node sees at a path, or at the URL of a folder."""
+    if isinstance(place, str) and is_url(place):
+        try:
+            return PathFacts(exists=True, entries=frozenset(sizes_in(place).items()))
+        except (OSError, UserError) as error:
+            return PathFacts(exists=False, entries=frozenset(), reason=f"{type(error).__name__}: {error}")
+    path = Path(place)
     try:
         if path.is_dir():
             with os.scandir(path) as found:
@@ -120,7 +142,7 @@ def path_facts(path: Path) -> PathFacts:
 
 
 def path_problems(
-    paths: Mapping[str, Path], expected: Mapping[str, PathFacts], reports: Mapping[str, NodeReport | None]
+    paths: Mapping[str, Path | str], expected: Mapping[str, PathFacts], reports: Mapping[str, NodeReport | None]
 ) -> list[str]:
     """Returns a line for each node that did not answer, and for each path that a node lacks or sees differently.
 
@@ -136,7 +158,12 @@ def path_problems(
             continue
         for key, path in paths.items():
             seen = report.seen[key]
-            if not seen.exists:
+            if seen.reason:
+                lines.append(
+                    f"{key}: {path} can't be read on node {node}: {seen.reason}. Credentials and the address of an "
+                    "object store belong into the environment in which each node runs `ray start`"
+                )
+            elif not seen.exists:
                 lines.append(f"{key}: {path} is not on node {node}, or is another folder there. Mount it on all nodes")
             elif seen.entries != expected[key].entries:
                 other = sorted(name for name, _ in seen.entries ^ expected[key].entries)
@@ -147,9 +174,29 @@ def path_problems(
     return lines
 
 
+def reward_problems(sources: Sequence[RewardSource], reports: Mapping[str, NodeReport | None]) -> list[str]:
+    """Returns a line for each reward function that a node can't use, or has in another version.
+
+    sources: the functions as the driver's node has them. reports: by node; None for a node without an answer.
+    """
+    lines = []
+    for node, report in reports.items():
+        if report is None:
+            continue
+        lines += [f"node {node}: {fault}" for fault in report.faults]
+        for source in sources:
+            there = report.hashes.get(source.name, source.sha256)
+            if there != source.sha256:
+                lines.append(
+                    f"node {node}: reward {source.name!r} has other code than here ({there[:12]}, here "
+                    f"{source.sha256[:12]}). {_INSTALL}"
+                )
+    return lines
+
+
 def _ask(
     nodes: Sequence[Mapping[str, Any]],
-    paths: Mapping[str, Path],
+    paths: Mapping[str, Path | str],
     reward: RewardSettings | None,
     sources: Sequence[RewardSource],
 ) -> dict[str, NodeReport | None]:
@@ -178,10 +225,23 @@ def _ask(
     return reports
 
 
-def _look(paths: Mapping[str, Path], reward: RewardSettings | None, sources: Sequence[RewardSource]) -> NodeReport:
-    host = f"{socket.gethostname()}, node {ray.get_runtime_context().get_node_id()[:8]}"
-    loaded = RewardWorker().load(reward, sources)[1] if reward is not None else {}
-    return NodeReport(seen={key: path_facts(path) for key, path in paths.items()}, hashes=(host, loaded))
+def _look(
+    paths: Mapping[str, Path | str], reward: RewardSettings | None, sources: Sequence[RewardSource]
+) -> NodeReport:
+    seen = {key: path_facts(path) for key, path in paths.items()}
+    hashes, faults, warnings = {}, [], []
+    for source in sources:
+        try:
+            hashes[source.name] = check_reward_source(source)
+            import_source(source)
+        except UserError as error:
+            faults.append(f"{error}. {_INSTALL}")
+    if reward is not None and not faults:
+        try:
+            warnings = make_scorer(reward, sources).check()
+        except UserError as error:
+            faults.append(str(error))
+    return NodeReport(seen=seen, hashes=hashes, faults=faults, warnings=warnings)
 
 
 def _existing_parent(path: Path) -> Path:

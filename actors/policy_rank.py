@@ -62,7 +62,7 @@ class PolicyRank:
         torch.set_num_threads(learner.num_threads)
         self._prompter = Prompter(model.path, data.system)
         # pixels if the vision tower is trained or the feature store is off, else the tower's stored output
-        self._videos = features or PixelCache(DataSet(data.path).clips, self._prompter, data.num_frames)
+        self._videos = features or PixelCache(DataSet.of_settings(data).clips, self._prompter, data.num_frames)
         hf_model = load_model(model.path, _DTYPES[model.dtype])
         hf_model.config.use_cache = False
         if learner.gradient_checkpointing:

@@ -68,7 +68,7 @@ class RolloutWorker:
         self._features = features
         self._settings, self._num_frames = settings, data.num_frames
         self._prompter = Prompter(model.path, data.system)
-        self._clips = DataSet(data.path).clips
+        self._clips = DataSet.of_settings(data).clips
         remove_leftovers(Path(_memory_disk() or tempfile.gettempdir()))
         self._engine = Engine(
             model.path,

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 
 from launch.jobs import JOBS
 from launch.main import start_job
+from vaserl.commands.closed_pipe import exit_code_of
 from vaserl.errors import USER_ERROR_EXIT
 from vaserl.settings import nearest_name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Starts the job whose name is the first argument. Returns: the job's exit code, or 2 if no job has that name."""
+    """Starts the job whose name is the first argument. Returns: the job's exit code, 2 if no job has that name, or 141
+    if standard output was closed early, as `| head` does."""
     given = list(sys.argv[1:] if argv is None else argv)
+    return exit_code_of(lambda: _started(given))
+
+
+def _started(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help"):
         print(_usage())
         return 0

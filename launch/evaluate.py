@@ -16,7 +16,7 @@ from actors.rollout import RolloutPool
 from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import Interruption, interruptible
 from launch.main import start_job
-from launch.preflight import check_prompts
+from launch.preflight import check_prompts, report_services
 from vaserl.dataset import DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
@@ -24,7 +24,7 @@ from vaserl.evaluation.constant_baseline import score_constant_caption
 from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.evaluate import SYSTEMS, EvaluationConfig, EvaluationRow, evaluate_captions
 from vaserl.evaluation.reading import reward_reader
-from vaserl.files import sha256_of, sha256_of_folder
+from vaserl.files import sha256_of_folder
 from vaserl.planning.requests import actor_request, encoder_request
 from vaserl.policy.adapter import ADAPTER_CONFIG, read_adapter
 from vaserl.policy.model_folder import check_model_folder
@@ -71,11 +71,12 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
     """
     folder = EvaluationRun(settings.run_dir)
     check_model_folder(settings.model.path)
-    data = DataSet(settings.data.path)
+    data = DataSet.of_settings(settings.data)
     vases, train = data.vases(settings.split), data.vases("train")
     tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
     check_prompts(settings.model, settings.data, settings.rollout, tasks)
     scorer = make_scorer(settings.reward)
+    report_services(scorer)
     scorer.prepare([vase.record for vase in train])
     files, rank = trained_files(settings.trained)
     origin = {"captions": captions_origin(settings, data, files), "metrics": metrics_origin(settings)}
@@ -124,7 +125,7 @@ def captions_origin(settings: EvaluateSettings, data: DataSet, files: Mapping[st
         "model.path (content)": sha256_of_folder(settings.model.path),
         "model.dtype": settings.model.dtype,
         "trained (content)": digest_files(files),
-        "data.path (content)": sha256_of(data.rows.path),
+        "data.path (content)": data.sha256,
         "data.num_frames": settings.data.num_frames,
         "split": settings.split,
         "prompt": settings.data.prompt,

@@ -97,13 +97,12 @@ def _data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], in
     """Returns width and height of the first training clip of the job's data set, and the number of vases for training;
     those of the published data set if there is no data set yet."""
     from vaserl.dataset import DataSet  # its imports take a second, which --help does not need
-    from vaserl.files.mp4_header import read_video_size
 
-    data = DataSet(settings.data.path)
+    data = DataSet.of_settings(settings.data)
     if not data.exists:
         return (_FRAME_SIZE, _FRAME_SIZE), PUBLISHED_VASES
     vases = data.vases("train")
-    size = read_video_size(data.clips.path(vases[0].clip))
+    size = data.clips.size(vases[0].clip)
     return (size.width, size.height), len(vases)
 
 

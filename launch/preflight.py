@@ -12,6 +12,7 @@ from vaserl.policy.fingerprint import probe_ids
 from vaserl.policy.lora_targets import check_lora_targets
 from vaserl.policy.prompt_length import clip_sizes, longest_prompt
 from vaserl.policy.prompter import Prompter
+from vaserl.rewards import Scorer
 from vaserl.settings import DataSettings, ModelSettings, RolloutSettings, SftSettings, TrainSettings
 from vaserl.settings.rollout import max_model_len
 from vaserl.types import Task
@@ -40,7 +41,7 @@ def check_imitation(settings: SftSettings, clips: Sequence[str]) -> None:
     """
     if settings.learner.method == "lora" and settings.tiny_model is None:
         check_lora_targets(settings.model.path, settings.learner.lora.target_modules)
-    clip_sizes(DataSet(settings.data.path).clips, clips, settings.data.num_frames)
+    clip_sizes(DataSet.of_settings(settings.data).clips, clips, settings.data.num_frames)
 
 
 def check_prompts(model: ModelSettings, data: DataSettings, rollout: RolloutSettings, tasks: Sequence[Task]) -> None:
@@ -50,7 +51,7 @@ def check_prompts(model: ModelSettings, data: DataSettings, rollout: RolloutSett
 
     Raises: UserError when a prompt or the probe text is too long, or a clip has too few frames.
     """
-    sizes = clip_sizes(DataSet(data.path).clips, [task.clip for task in tasks], data.num_frames)
+    sizes = clip_sizes(DataSet.of_settings(data).clips, [task.clip for task in tasks], data.num_frames)
     prompter = Prompter(model.path, data.system)
     longest = longest_prompt(prompter, tasks, sizes, data.num_frames)
     tokenizer = prompter.tokenizer
@@ -75,6 +76,15 @@ def check_prompts(model: ModelSettings, data: DataSettings, rollout: RolloutSett
             f"rollout.engine_args.max_model_len to at least {needed}"
         )
     raise UserError(f"rollout.engine_args.max_model_len = {limit}{stated} is too small: {reason}")
+
+
+def report_services(scorer: Scorer) -> None:
+    """Prints a warning for each service of a reward function that does not answer and without which the run goes on.
+
+    Raises: UserError for any other service that does not answer.
+    """
+    for warning in scorer.check():
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def tight_limits(settings: TrainSettings) -> list[str]:

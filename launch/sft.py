@@ -43,7 +43,7 @@ def run(settings: SftSettings, *, fresh: bool = False) -> None:
     """
     check_trackers(settings.trackers)
     folder = SftRun(settings.run_dir)
-    data = DataSet(settings.data.path)
+    data = DataSet.of_settings(settings.data)
     vases = data.vases("train")
     check_imitation(settings, [vase.clip for vase in vases])
     num_steps = math.ceil(settings.num_epochs * len(vases) / settings.vases_per_step)

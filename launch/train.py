@@ -16,7 +16,7 @@ from launch.features import report_bypass, report_features, start_encoders
 from launch.interruption import interruptible
 from launch.lengths import fitting_tasks
 from launch.main import start_job
-from launch.preflight import check_prompts, check_training
+from launch.preflight import check_prompts, check_training, report_services
 from vaserl.dataset import DataSet, Vase
 from vaserl.errors import UserError
 from vaserl.evaluation.constant_caption import constant_caption
@@ -46,12 +46,12 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     check_start(settings.start, settings.learner)
     starting_moments(settings.start)  # a wrong folder stops the job here, not after the models were loaded
     check_trackers(settings.trackers)
-    data = DataSet(settings.data.path)
+    data = DataSet.of_settings(settings.data)
     vases = data.vases("train")
     tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
-    kept, dropped = fitting_tasks(settings, [*tasks, *question_tasks(settings, data.path, vases)])
+    kept, dropped = fitting_tasks(settings, [*tasks, *question_tasks(settings, data.root, vases)])
     check_training(settings, kept)
-    make_scorer(settings.reward)  # a misspelt reward stops the job here, not on a worker
+    report_services(make_scorer(settings.reward))  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)
     records = [vase.record for vase in vases]
     validation = make_validation(settings, folder, records, reward_reader())
@@ -78,7 +78,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
             _train(settings, folder, begin, grpo, records)
 
 
-def question_tasks(settings: TrainSettings, data: Path, vases: Sequence[Vase]) -> list[Task]:
+def question_tasks(settings: TrainSettings, data: Path | str, vases: Sequence[Vase]) -> list[Task]:
     """Returns the questions about the training vases that the run asks; none if `questions.share` is 0.
 
     Raises: UserError if there are none to ask.

@@ -17,9 +17,10 @@ from launch.submit.attempt import find_attempt
 from launch.submit.authentication import token_file
 from launch.submit.environment import job_environment
 from launch.submit.follower import INTERRUPTED_EXIT, Detached, follow_attempt, stop_attempt
+from launch.submit.package import check_packages
 from launch.submit.request import read_request
 from launch.submit.server import JobServer
-from launch.submit.submission import submit_run
+from launch.submit.submission import Shipment, submit_run
 from launch.submit.upload import find_upload
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
@@ -56,10 +57,12 @@ def _submit(options: argparse.Namespace) -> int:
     folder = Path.cwd()
     excluded = [*options.exclude, *_token_below(folder)]
     upload = find_upload(folder, max_mb=options.max_upload_mb, exclude=excluded)
+    check_packages(options.package, max_mb=options.max_upload_mb)
     environment = job_environment(os.environ, options.env, stop_wait_s=options.stop_wait_s)
     request = read_request(options.words, upload, environment, name=options.name)
     server = JobServer(options.address)
-    return submit_run(server, request, upload, environment, python=options.python, retries=options.retries)
+    shipment = Shipment(upload=upload, packages=options.package, environment=environment)
+    return submit_run(server, request, shipment, python=options.python, retries=options.retries)
 
 
 def _token_below(folder: Path) -> list[str]:
@@ -77,6 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="name of the run (default: made of the folder that it writes to)")
     parser.add_argument("--retries", type=_count, default=0, help="times to submit again after a failure (%(default)s)")
     parser.add_argument("--env", action="append", default=[], metavar="VARIABLE", help="variable to pass on to the job")
+    parser.add_argument(
+        "--package",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="WHEEL",
+        help="Python package to install on every node for this job",
+    )
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="files not to upload")
     parser.add_argument("--max-upload-mb", type=float, default=8, help="limit on the upload (%(default)g)")
     parser.add_argument("--stop-wait-s", type=_count, default=30, help="seconds from stop to SIGKILL (%(default)s)")

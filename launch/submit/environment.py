@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from launch.submit.secret import has_password, is_secret_name
+from launch.submit.secret import is_secret_name
 from vaserl.errors import UserError
-from vaserl.settings.submitted import STORAGE
+from vaserl.settings.submitted import STORAGE, has_password
 
 STOP_WAIT = "RAY_JOB_STOP_WAIT_TIME_S"
 """Environment variable from which Ray reads how long a stopped job may go on before it is killed."""

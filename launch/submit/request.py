@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from launch.jobs import JOBS
 from launch.main import read_arguments, settings_class
 from launch.submit.attempt import check_run_name, run_name
-from launch.submit.secret import has_password
 from launch.submit.upload import Upload
 from vaserl.errors import UserError
 from vaserl.settings import load_config, nearest_name
 from vaserl.settings.section import path_roles
-from vaserl.settings.submitted import STORAGE, JobPlace
+from vaserl.settings.submitted import STORAGE, JobPlace, has_password
 
 _FRESH = "--fresh"
 

@@ -1,17 +1,16 @@
 """Client of the job server of a Ray cluster, which is part of the cluster's dashboard."""
 
-import asyncio
 import logging
 import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from launch.submit.attempt import Attempt
 from launch.submit.authentication import AUTH_MODE, auth_mode
+from launch.submit.tail import Tail
 from vaserl.errors import UserError
 
 _OUTPUT = "vaserl_output"
@@ -22,6 +21,9 @@ _RECONNECT_FOR_S = 60.0
 _END_TIMEOUT_S = 30.0
 _QUIET_TIMEOUT_S = 120.0
 _POLL_S = 0.5
+_MAX_POLL_S = 10.0
+_POLL_SHARE = 0.02
+"""Time between two questions for a job's state, as a share of the time since the first of them."""
 
 
 def _connect(address: str) -> Any:
@@ -81,19 +83,16 @@ class JobServer:
         jobs = self._asked(lambda: self._client.list_jobs())
         return [_attempt(job) for job in jobs if job.submission_id]
 
-    def submit(
-        self, submission_id: str, entrypoint: str, archive: Path, environment: Mapping[str, str], output: str
-    ) -> None:
+    def submit(self, submission_id: str, entrypoint: str, environment: Mapping[str, Any], output: str) -> None:
         """Starts a job. Raises: UserError if the cluster has a job with this id.
 
-        entrypoint: shell command. archive: zip file of the job's working directory. output: folder that the run writes
-        to.
+        entrypoint: shell command. environment: Ray's runtime environment. output: folder that the run writes to.
         """
         self._asked(
             lambda: self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=submission_id,
-                runtime_env={"working_dir": str(archive), "env_vars": dict(environment)},
+                runtime_env=dict(environment),
                 metadata={_OUTPUT: output},
             )
         )
@@ -130,7 +129,8 @@ class JobServer:
         while True:
             num_before = output.num_written
             try:
-                has_ended = asyncio.run(self._tail(submission_id, output))
+                with Tail(self._client.tail_job_logs(submission_id)) as tail:
+                    has_ended = self._pass_on(submission_id, tail, output)
                 attempt = self.wait(submission_id, _END_TIMEOUT_S if has_ended else 0)
                 if not attempt.is_alive:
                     if not has_ended:
@@ -150,19 +150,22 @@ class JobServer:
                     ) from error
                 time.sleep(_POLL_S)
 
-    async def _tail(self, submission_id: str, output: "_Output") -> bool:
-        """Passes on what the job prints. Returns: True at the end of its output, False if nothing came for a while."""
+    def _pass_on(self, submission_id: str, tail: Tail, output: "_Output") -> bool:
+        """Passes on what the job prints. Returns: True at the end of its output, False if the job has ended before
+        that, or if nothing came for a while.
+
+        The server ends the stream seconds after the job, so the job's state is asked for while nothing comes.
+        """
         position = 0  # the server sends the text from its beginning, also to a client that comes back
-        lines = self._client.tail_job_logs(submission_id)
-        while True:
-            try:
-                text = await asyncio.wait_for(anext(lines), _QUIET_TIMEOUT_S)
-            except StopAsyncIteration:
-                return True
-            except TimeoutError:  # the job is quiet, or the connection is dead
-                return False
-            output.add(text, position)
-            position += len(text)
+        began = quiet_since = time.monotonic()
+        while (text := tail.read(_pause_s(time.monotonic() - began))) is not None:
+            if text:
+                output.add(text, position)
+                position += len(text)
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > _QUIET_TIMEOUT_S or not self.attempt(submission_id).is_alive:
+                return False  # the connection may be dead
+        return True
 
     def _ended(self, submission_id: str, output: "_Output") -> Attempt | None:
         """Returns the state of a job that has ended, after passing on the rest of its output; None if the job goes on,
@@ -233,6 +236,12 @@ class _Output:
             self._write(text)
         except OSError as error:
             raise OutputError(str(error)) from error
+
+
+def _pause_s(age_s: float) -> float:
+    """Returns the time until the next question for a job's state: short for a job that may end at once, which is a
+    mistake found by its checks, and longer for one that has been followed for `age_s`."""
+    return min(_MAX_POLL_S, max(_POLL_S, _POLL_SHARE * age_s))
 
 
 def _attempt(job: Any) -> Attempt:

@@ -1,5 +1,6 @@
 """Tests the commands that start jobs: `python -m launch JOB CONFIG`, and each job's own `python -m launch.JOB`."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -96,3 +97,15 @@ def test_jobs_modules_start_by_their_own_names():
     for job in JOBS.values():
         source = (ROOT / f"{job.module.replace('.', '/')}.py").read_text()
         assert "def main(" in source and 'if __name__ == "__main__":' in source, job.module
+
+
+@pytest.mark.parametrize("words", [["plan", "configs/7b/train.toml", "--model", "shape:7b"], ["--help"]])
+def test_main_exits_quietly_when_the_pipe_is_closed(words: list[str]):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "launch", *words]
+        done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr.decode()) == (141, "")

@@ -58,6 +58,33 @@ def test_submit_retries_a_failure_with_the_same_files_and_without_fresh(
     assert sorted(variables) == ["HF_HUB_OFFLINE", "RAY_JOB_STOP_WAIT_TIME_S", "VASERL_STORAGE"]
 
 
+def test_submit_sends_the_same_wheel_with_each_attempt(work: Path, monkeypatch: pytest.MonkeyPatch):
+    wheel = work / "mine-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"first")
+    monkeypatch.setattr("launch.submit.submission.sleep", lambda seconds: wheel.write_bytes(b"second"))
+    with FakeJobServer(("FAILED", 1), ("SUCCEEDED", 0)).running() as server:
+        # the working directory's copy of the wheel is not needed
+        assert submit(server, "--retries", "1", "--package", str(wheel), "--exclude", "*.whl") == 0
+    first, second = (job["runtime_env"]["py_modules"] for job in server.jobs.values())
+    assert first == second == ["gcs://mine-1.0-py3-none-any.whl"] and server.uploads.count(b"first") == 2
+
+
+def test_submit_refuses_a_package_that_is_no_wheel_or_too_large(work: Path, capsys: pytest.CaptureFixture[str]):
+    (work / "large-1.0-py3-none-any.whl").write_bytes(bytes(2_000_000))
+    with FakeJobServer().running() as server:
+        assert submit(server, "--package", "mine.py") == 2
+        assert submit(server, "--package", "absent-1.0-py3-none-any.whl") == 2
+        exclude = ("--exclude", "*.whl", "--max-upload-mb", "1")
+        assert submit(server, *exclude, "--package", "large-1.0-py3-none-any.whl") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2][:30] for line in lines] == [
+        "--package mine.py: must be a w",
+        "--package absent-1.0-py3-none-",
+        "--package: the wheels have 2.0",
+    ]
+    assert not server.jobs
+
+
 @pytest.mark.parametrize(("outcome", "code"), [(("FAILED", 2), 2), (("STOPPED", None), 143)])
 def test_submit_does_not_retry_a_mistake_or_a_stop(outcome: tuple[str, int | None], code: int):
     with FakeJobServer(outcome).running() as server:

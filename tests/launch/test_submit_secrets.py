@@ -6,8 +6,8 @@ import pytest
 
 from launch.submit.authentication import auth_mode, token_file
 from launch.submit.environment import job_environment
-from launch.submit.secret import has_password
 from vaserl.errors import UserError
+from vaserl.settings.submitted import has_password
 
 
 def test_job_environment_states_the_time_to_stop_and_no_authentication():

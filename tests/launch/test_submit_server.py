@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 
-from launch.submit.server import JobServer, OutputError
+from launch.submit.server import JobServer, OutputError, _pause_s
 from vaserl.errors import UserError
 
 TEXT = ("one\n", "two\n", "three\n")
@@ -101,6 +101,15 @@ def test_follow_asks_for_the_state_of_a_quiet_job():
     assert follow(FakeClient((1, "quiet"))) == ("".join(TEXT), 7)
 
 
+def test_follow_does_not_wait_for_a_stream_that_stays_open_after_the_job(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("launch.submit.server._QUIET_TIMEOUT_S", 1e9)
+    assert follow(FakeClient((1, "quiet"))) == ("".join(TEXT), 7)
+
+
+def test_a_jobs_state_is_asked_for_less_often_the_longer_it_runs():
+    assert [_pause_s(age_s) for age_s in (0, 25, 100, 3600)] == [0, 0.5, 2, 10]  # the fixture sets the shortest to 0
+
+
 def test_follow_of_an_ended_job_whose_output_breaks_off_asks_for_its_state_and_the_rest():
     assert follow(FakeClient((1, RuntimeError("closed")), is_alive=False)) == ("".join(TEXT), 7)
 
@@ -119,7 +128,7 @@ def test_follow_does_not_reconnect_because_its_output_is_closed():
         JobServer("http://x", lambda address: FakeClient((1, "quiet"))).follow("a.1", closed)
 
 
-def test_server_reports_a_refusal_in_one_line(tmp_path):
+def test_server_reports_a_refusal_in_one_line():
     server = JobServer("http://x", lambda address: FakeClient())
     with pytest.raises(UserError, match=r"^http://x: ValueError: Job a\.1 already exists\.$"):
-        server.submit("a.1", "true", tmp_path / "x.zip", {}, "/nfs/runs/a")
+        server.submit("a.1", "true", {}, "/nfs/runs/a")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.fakes.object_store import ObjectStore
+
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 120
 JOB_TIMEOUT_S = 240
@@ -30,6 +32,10 @@ class TwoNodes:
         self._gcs, self.dashboard, self._client = ports[:3]
         self._ports = ports[3:7], ports[7:]
         self._folder = folder
+        self.services: dict[str, str] = {}
+        """Variables by which the nodes find services, and their credentials; not part of `environment`."""
+        self.objects: ObjectStore
+        """Object store that the nodes can read."""
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "VASERL_"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -61,6 +67,7 @@ class TwoNodes:
         """Returns the environment of `ray start`: authentication is explicit, and one module is on the path."""
         return {
             **{name: value for name, value in self.environment.items() if name != "VASERL_STORAGE"},
+            **self.services,
             "RAY_AUTH_MODE": "token",
             "RAY_worker_niceness": "0",
             "PYTHONPATH": str(self.first_only / "modules"),

@@ -11,11 +11,12 @@ curation.json            summary of the curation run, and the version of vaserl 
 .work/                   the curation job's lock, and its finished shards, from which a killed job resumes
 """
 
+import functools
 import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,28 +30,52 @@ from vaserl.dataset.writer import CURRENT_WRITER, DATASET_FORMAT, Writer
 from vaserl.errors import UserError
 from vaserl.files import UNFINISHED, sha256_of, write_atomic
 from vaserl.files.clip import ClipStore
-from vaserl.files.storage import joined
+from vaserl.files.fetched_clips import FetchedClips
+from vaserl.files.node_cache import NodeCache
+from vaserl.files.storage import is_file, is_url, joined, no_answer, read_bytes, sizes_in
+from vaserl.settings import DataSettings
 from vaserl.settings.section import Section, dump_config, load_config
 from vaserl.types import FIELD_OF_DIMENSION
 
+_BYTES_PER_GB = 10**9
 _SectionT = TypeVar("_SectionT", bound=Section)
 
 
 class DataSet:
     """A data set's folder: its paths, typed reads and atomic writes. A file is read when the property or method for it
-    is used, not on construction."""
+    is used, not on construction.
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    The folder may be behind an fsspec URL. Then rows, vases and clips can be read, for which the clips are fetched; all
+    else needs a folder on a file system.
+    """
+
+    def __init__(self, root: Path | str, cache: NodeCache | None = None) -> None:
+        """root: path or URL of the folder. cache: folder for the clips that are fetched from a URL."""
+        self.root = str(root).rstrip("/") if is_url(str(root)) else str(Path(root))
+        self._cache = cache
+
+    @classmethod
+    def of_settings(cls, settings: DataSettings) -> "DataSet":
+        """Returns the data set that a job reads."""
+        return cls(settings.path, NodeCache(settings.cache_folder, int(settings.cache_max_gb * _BYTES_PER_GB)))
+
+    @property
+    def path(self) -> Path:
+        """The folder. Raises: UserError if it is behind a URL."""
+        if is_url(self.root):
+            raise UserError(f"{self.root} must be on a file system (POSIX) for this. Copy the data set to a folder")
+        return Path(self.root)
 
     @property
     def exists(self) -> bool:
         """True if the folder contains a manifest."""
-        return (self.path / names.MANIFEST).is_file()
+        return is_file(self.place(names.MANIFEST))
 
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of the manifest, which contains the content hash of each photograph and turntable video."""
+        if is_url(self.root):
+            return hashlib.sha256(self._read(names.MANIFEST)).hexdigest()
         return sha256_of(self.path / names.MANIFEST)
 
     @property
@@ -62,10 +87,10 @@ class DataSet:
         writer = self.writer
         if writer.format > DATASET_FORMAT:
             raise UserError(
-                f"{self.path} was written by {writer}; this is {CURRENT_WRITER}, which can't read newer formats. "
+                f"{self.root} was written by {writer}; this is {CURRENT_WRITER}, which can't read newer formats. "
                 f"Install vaserl {writer.vaserl} or newer."
             )
-        return Manifest(self.path / names.MANIFEST)
+        return Manifest(self.place(names.MANIFEST))
 
     def vases(self, split: str) -> list[Vase]:
         """Returns the vases of one split, sorted by id.
@@ -75,11 +100,12 @@ class DataSet:
         """
         splits: set[str] = set()
         vases: list[Vase] = []
+        has_clip = self._clip_test()
         for row in self.rows:
             if row.kept:
                 splits.add(row.split)
                 if row.split == split:
-                    vases.append(self._vase(row))
+                    vases.append(self._vase(row, has_clip))
         if not vases:
             found = f"splits there: {', '.join(sorted(splits))}"
             detail = found if splits else "every photograph was rejected, or there was none"
@@ -87,12 +113,15 @@ class DataSet:
             hint = f"; set split.num_{split} in the config of `launch curate` and curate again"
             hint += ", or import published data with --num-val" * (split == "val")
             hint = hint if splits and split in SPLITS[1:] else ""
-            raise UserError(f"data set {self.path} has no vase in split {split!r} ({detail}){hint}")
+            raise UserError(f"data set {self.root} has no vase in split {split!r} ({detail}){hint}")
         return sorted(vases, key=lambda vase: vase.id)
 
     @property
     def clips(self) -> ClipStore:
         """Store of the turntable videos, which are named by content hash."""
+        if is_url(self.root):
+            assert self._cache is not None, "of_settings makes a data set behind a URL"
+            return FetchedClips(self.place(names.CLIPS), self._cache)
         return ClipStore(self.path / names.CLIPS)
 
     def clip_path(self, digest: str) -> Path:
@@ -105,7 +134,7 @@ class DataSet:
 
     def place(self, name: str) -> str:
         """Returns the path or URL of a file, such as a photograph, from its name in a row."""
-        return joined(str(self.path), name)
+        return joined(self.root, name)
 
     def add_picture(self, content: bytes) -> Path:
         """Stores a photograph's file in the data set, named by its content hash. Returns: its path."""
@@ -141,11 +170,12 @@ class DataSet:
 
         Raises: UserError when the file is damaged.
         """
-        path = self.path / names.SUMMARY
+        if not is_file(self.place(names.SUMMARY)):
+            return {}
         try:
-            return json.loads(path.read_text()) if path.is_file() else {}
+            return json.loads(self._read(names.SUMMARY))
         except ValueError as error:
-            raise UserError(f"{path} is not JSON: {error}; remove it, or curate again") from error
+            raise UserError(f"{self.place(names.SUMMARY)} is not JSON: {error}; remove it, or curate again") from error
 
     @property
     def writer(self) -> Writer:
@@ -215,14 +245,38 @@ class DataSet:
                 path.unlink(missing_ok=True)
         return len(unfinished)
 
-    def _vase(self, row: Row) -> Vase:
-        manifest = self.path / names.MANIFEST
+    def _read(self, name: str) -> bytes:
+        place = self.place(name)
+        try:
+            return read_bytes(place)
+        except OSError as error:
+            raise no_answer(place, error) from error
+
+    def _clip_test(self) -> Callable[[str], bool]:
+        """Returns a function that tells whether there is a clip with a hash. Clips behind a URL are listed once, at its
+        first call."""
+        if not is_url(self.root):
+            return lambda digest: self.clip_path(digest).is_file()
+        listed = functools.cache(self._clip_names)
+        return lambda digest: f"{digest}.mp4" in listed()
+
+    def _clip_names(self) -> frozenset[str]:
+        folder = self.place(names.CLIPS)
+        try:
+            return frozenset(sizes_in(folder))
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise no_answer(folder, error) from error
+
+    def _vase(self, row: Row, has_clip: Callable[[str], bool]) -> Vase:
+        manifest = self.place(names.MANIFEST)
         if not any(row.record.get(field) for field in FIELD_OF_DIMENSION.values()):
             raise UserError(
                 f"{manifest}: vase {row.vase_id} ({row.photo}) has a record that states no dimension; "
                 f"it must contain one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
             )
-        if not self.clip_path(row.clip).is_file():
+        if not has_clip(row.clip):
             raise UserError(
                 f"{manifest}: vase {row.vase_id}: its turntable video {names.clip_name(row.clip)} is missing"
             )

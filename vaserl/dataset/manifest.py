@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from vaserl.dataset.row import ROW_SCHEMA, Row
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
+from vaserl.files.storage import is_file, is_url, no_answer, read_bytes
 
 _OPTIONAL = frozenset({"view", "kind", "rights", "credit", "other_photos", "instead_of", "caption_fallback"})
 """Columns that manifests written by older versions lack."""
@@ -28,8 +29,16 @@ class Manifest(Collection[Row]):
     Raises: UserError on every access when the file is missing or is not a manifest.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Path | str) -> None:
+        """place: path or URL of the manifest."""
+        self.place = str(place)
+
+    @property
+    def path(self) -> Path:
+        """Path of the file. Raises: UserError for a manifest behind a URL."""
+        if is_url(self.place):
+            raise UserError(f"{self.place} must be on a file system (POSIX) for this. Copy the data set to a folder")
+        return Path(self.place)
 
     def __len__(self) -> int:
         with self._open() as file:
@@ -56,16 +65,22 @@ class Manifest(Collection[Row]):
                 writer.write_table(pa.Table.from_pylist(group, schema=ROW_SCHEMA))
 
     def _open(self) -> pq.ParquetFile:
-        if not self.path.is_file():
-            raise UserError(
-                f"data set {self.path.parent} has no {self.path.name}. Make one with `python -m launch curate CONFIG`."
-            )
+        folder, _, name = self.place.rpartition("/")
         try:
-            file = pq.ParquetFile(self.path)
+            if not is_file(self.place):
+                raise UserError(f"data set {folder} has no {name}. Make one with `python -m launch curate CONFIG`.")
+            # a remote manifest is some megabytes, and parquet readers ask for many small parts of a file
+            source = pa.BufferReader(read_bytes(self.place)) if is_url(self.place) else self.place
+        except OSError as error:
+            raise no_answer(self.place, error) from error
+        try:
+            file = pq.ParquetFile(source)
         except pa.ArrowInvalid as error:
-            raise UserError(f"{self.path} is not a parquet file: {error}") from error
+            raise UserError(f"{self.place} is not a parquet file: {error}") from error
         missing = [n for n in ROW_SCHEMA.names if n not in file.schema_arrow.names and n not in _OPTIONAL]
         if missing:
             file.close()
-            raise UserError(f"{self.path} lacks the columns {', '.join(missing)}; it was not written by the curate job")
+            raise UserError(
+                f"{self.place} lacks the columns {', '.join(missing)}; it was not written by the curate job"
+            )
         return file

@@ -188,7 +188,7 @@ def make_validation(
     chosen = settings.validation
     if chosen.every == 0:
         return Validation(settings, run, (), (), reader)
-    vases = DataSet(settings.data.path).vases(chosen.split)
+    vases = DataSet.of_settings(settings.data).vases(chosen.split)
     if len(vases) < 2:
         raise UserError(
             f"data set {settings.data.path} has only 1 vase in split {chosen.split!r}; a validation needs at least 2: "

@@ -11,12 +11,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
 
 from vaserl.errors import UserError
 from vaserl.files.atomic import write_atomic
+from vaserl.files.mp4_header import VideoSize, video_size
 
 X264_OPTIONS: dict[str, object] = {"crf": "10", "preset": "veryfast", "x264-params": "mbtree=0"}
 """Options of the H.264 encoder. crf 10 is nearly lossless, so incised lines of one or two pixels stay visible. mbtree=0
@@ -99,24 +101,32 @@ def read_mp4(path: Path, num_frames: int | None = None) -> Clip:
 
     Raises: UserError with the path if the file is missing, is not a video, or has too few frames.
     """
-    path = Path(path)
     try:
-        with av.open(str(path)) as container:
+        with Path(path).open("rb") as file:
+            return decode_mp4(file, str(path), num_frames)
+    except OSError as error:
+        raise UserError(f"{path}: can't be read as an mp4 ({error})") from error
+
+
+def decode_mp4(file: BinaryIO, what: str, num_frames: int | None = None) -> Clip:
+    """Like `read_mp4`, from an open file, which `what` names in error messages."""
+    try:
+        with av.open(file, mode="r") as container:
             if not container.streams.video:
-                raise UserError(f"{path}: the file has no video stream; expected an mp4")
+                raise UserError(f"{what}: the file has no video stream; expected an mp4")
             stream = container.streams.video[0]
             stream.thread_type = "NONE"
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
             timing = _timing(container.metadata.get("comment", ""))
             rate = stream.average_rate
     except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path}: can't be read as an mp4 ({error})") from error
+        raise UserError(f"{what}: can't be read as an mp4 ({error})") from error
     if not frames or (timing is None and not rate):
-        raise UserError(f"{path}: the video has no frames or no frame rate")
+        raise UserError(f"{what}: the video has no frames or no frame rate")
     fps, indices, num_source_frames = timing or (float(rate or 0), tuple(range(len(frames))), len(frames))
     if len(indices) != len(frames):
-        raise UserError(f"{path}: {len(frames)} frames but {len(indices)} frame indices; the file is damaged")
-    kept = frame_indices_over(len(frames), len(frames) if num_frames is None else num_frames, what=str(path))
+        raise UserError(f"{what}: {len(frames)} frames but {len(indices)} frame indices; the file is damaged")
+    kept = frame_indices_over(len(frames), len(frames) if num_frames is None else num_frames, what=what)
     return Clip(
         frames=np.stack([frames[k] for k in kept]),
         fps=fps * (len(kept) / len(frames)),  # in this order, a whole clip keeps its rate to the last bit
@@ -162,6 +172,24 @@ class ClipStore:
         """Returns the path of the clip with this hash, whether or not it exists."""
         return self.root / f"{digest}.mp4"
 
+    def open(self, digest: str) -> BinaryIO:
+        """Opens the file of the clip with this hash. Raises: UserError if it can't be opened."""
+        path = self.path(digest)
+        if not path.is_file():
+            raise UserError(
+                f"clip {digest} is not in {self.root}: render it again, or choose the folder that contains it"
+            )
+        return path.open("rb")
+
+    def size(self, digest: str) -> VideoSize:
+        """Returns the number and size of the frames of the clip with this hash, without decoding it."""
+        with self.open(digest) as file:
+            return video_size(file, self.name(digest))
+
+    def name(self, digest: str) -> str:
+        """Returns what error messages call the clip with this hash: its path or URL."""
+        return str(self.path(digest))
+
     def load(self, digest: str, num_frames: int | None = None) -> Clip:
         """Returns the clip with this hash, or `num_frames` evenly spaced frames of it. The frames are read-only.
 
@@ -169,11 +197,8 @@ class ClipStore:
         """
         key = (digest, num_frames)
         if key not in self._decoded:
-            if not self.path(digest).is_file():
-                raise UserError(
-                    f"clip {digest} is not in {self.root}: render it again, or choose the folder that contains it"
-                )
-            clip = read_mp4(self.path(digest), num_frames)
+            with self.open(digest) as file:
+                clip = decode_mp4(file, self.name(digest), num_frames)
             clip.frames.flags.writeable = False
             self._decoded[key] = clip
             if len(self._decoded) > self._num_cached:

@@ -32,15 +32,26 @@ def read_video_size(path: Path) -> VideoSize:
     """
     try:
         with path.open("rb") as file:
-            header = _header(file)
+            return video_size(file, str(path))
+    except OSError as error:
+        raise UserError(f"{path}: can't be read as an mp4 ({error})") from error
+
+
+def video_size(file: BinaryIO, what: str) -> VideoSize:
+    """Returns the size of the first video track of an open mp4 file, which `what` names in error messages.
+
+    Raises: UserError when the file is not an mp4 with a video track.
+    """
+    try:
+        header = _header(file)
         for kind, track in _boxes(header):
             if kind == b"trak" and (size := _track_size(track)) is not None:
                 return size
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read as an mp4 ({error})") from error
+        raise UserError(f"{what}: can't be read as an mp4 ({error})") from error
     except LookupError as error:
-        raise UserError(f"{path}: can't be read as an mp4 (its header has no box {error})") from error
-    raise UserError(f"{path}: the file has no video track; expected an mp4")
+        raise UserError(f"{what}: can't be read as an mp4 (its header has no box {error})") from error
+    raise UserError(f"{what}: the file has no video track; expected an mp4")
 
 
 def _header(file: BinaryIO) -> bytes:

@@ -51,7 +51,8 @@ def read_bytes(place: str | Path) -> bytes:
     if isinstance(place, Path) or not is_url(place):
         return Path(place).read_bytes()
     system, path = _system(place)
-    return system.cat_file(path)
+    with _only_os_errors():
+        return system.cat_file(path)
 
 
 def write_bytes(place: str, content: bytes) -> None:
@@ -62,6 +63,19 @@ def write_bytes(place: str, content: bytes) -> None:
     except FileNotFoundError:  # object stores have no folders; other file systems need them
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
         system.pipe_file(path, content)
+
+
+def sizes_in(folder: str) -> dict[str, int]:
+    """Returns the size in bytes of each file directly in the folder at a URL, by its name, from a new listing.
+
+    Raises: OSError if the folder can't be listed, or doesn't exist.
+    """
+    system, path = _system(folder)
+    with _only_os_errors():
+        system.invalidate_cache(path)
+        found = system.ls(path, detail=True)
+    files = [entry for entry in found if entry["type"] == "file"]
+    return {entry["name"].rpartition("/")[2]: int(entry["size"]) for entry in files}
 
 
 def remove_file(place: str) -> None:
@@ -126,11 +140,20 @@ def open_file(place: str) -> IO[bytes]:
 
 
 def is_file(place: str) -> bool:
-    """Tells whether there is a file at a path or URL. Raises: UserError for a URL that fsspec can't handle."""
+    """Tells whether there is a file at a path or URL.
+
+    Raises: UserError for a URL that fsspec can't handle, or whose storage does not answer.
+    """
     if not is_url(place):
         return os.path.isfile(place)
     system, path = _system(place)
-    return system.isfile(path)
+    try:
+        with _only_os_errors():
+            return system.info(path)["type"] == "file"  # fsspec's isfile says False after any error
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise no_answer(place, error) from error
 
 
 def is_folder(place: str) -> bool:
@@ -217,6 +240,18 @@ def _version(facts: Mapping[str, Any]) -> list[str]:
     }
     digests, times = ([f"{name}={stated[name]}" for name in names if name in stated] for names in (_DIGESTS, _TIMES))
     return (digests or times) + ([f"size={stated['size']}"] if "size" in stated else [])
+
+
+@contextlib.contextmanager
+def _only_os_errors() -> Iterator[None]:
+    """Raises OSError for every error of a file system's client in the block: some raise classes of their own, for
+    example for credentials that are absent."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _system(place: str) -> tuple[Any, str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vaserl.errors import UserError
 from vaserl.files.clip import Clip, ClipStore
-from vaserl.files.mp4_header import VideoSize, read_video_size
+from vaserl.files.mp4_header import VideoSize
 from vaserl.policy.positions import VideoGrid
 from vaserl.policy.prompter import Prompter
 from vaserl.types import Task
@@ -36,19 +36,19 @@ class PromptLength:
 def clip_sizes(clips: ClipStore, digests: Iterable[str], num_frames: int) -> dict[str, VideoSize]:
     """Returns the size of each clip, by the hash of its content.
 
-    Reads the header of each file once: about 5 s for 30,000 clips on a local disk.
+    Reads the header of each file once: about 5 s for 30,000 clips on a local disk. Clips behind a URL are fetched.
 
     Raises: UserError when a clip has fewer than `num_frames` frames, or can't be read as an mp4.
     """
     distinct = list(dict.fromkeys(digests))
     with ThreadPoolExecutor(_NUM_READERS) as readers:
-        sizes = dict(zip(distinct, readers.map(read_video_size, map(clips.path, distinct)), strict=True))
+        sizes = dict(zip(distinct, readers.map(clips.size, distinct), strict=True))
     short = [(size.num_frames, digest) for digest, size in sizes.items() if size.num_frames < num_frames]
     if short:
         fewest, digest = min(short)
         raise UserError(
             f"data.num_frames = {num_frames}, but {len(short)} of {len(sizes)} clips have fewer frames, for example "
-            f"{clips.path(digest)} with {fewest}. Set data.num_frames to at most {fewest // 2 * 2}"
+            f"{clips.name(digest)} with {fewest}. Set data.num_frames to at most {fewest // 2 * 2}"
         )
     return sizes
 

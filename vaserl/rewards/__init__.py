@@ -7,7 +7,7 @@ module of the reward engine imports the subpackage. Importing this package loads
 
 from vaserl.rewards.call import RewardError, Unavailable
 from vaserl.rewards.scorer import Scorer, load_scorer, make_scorer, read_sources
-from vaserl.rewards.source import RewardSource, check_reward_source, mismatches
+from vaserl.rewards.source import RewardSource, check_reward_source, import_source, mismatches
 from vaserl.rewards.vase import RewardConfig, VaseReward, reference_caption, vase_caption, vase_question
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Unavailable",
     "VaseReward",
     "check_reward_source",
+    "import_source",
     "load_scorer",
     "make_scorer",
     "mismatches",

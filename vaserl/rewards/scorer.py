@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vaserl.errors import UserError
-from vaserl.rewards.call import BoundReward, Outcome, RewardError, Unavailable, bind, call_rewards
+from vaserl.rewards.call import FAILURES, BoundReward, Outcome, RewardError, Unavailable, bind, call_rewards
 from vaserl.rewards.source import RewardSource, import_source, read_reward_source
 from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
@@ -42,6 +42,24 @@ class Scorer:
         for reward in self.all_rewards:
             if hasattr(reward.function, "prepare"):
                 reward.function.prepare(records)
+
+    def check(self) -> list[str]:
+        """Calls the `check` method of each reward function that has one.
+
+        Returns: a warning for each service that does not answer and without which the run would go on (`on_failure`).
+        Raises: UserError for any other service that does not answer; the message contains the function's name.
+        """
+        warnings = []
+        for reward in self.rewards:
+            if hasattr(reward.function, "check"):
+                try:
+                    reward.function.check()
+                except FAILURES as error:
+                    fault = f"reward {reward.name!r} has no service: {error}"
+                    if reward.remote is None or reward.remote.on_failure == "stop":
+                        raise UserError(fault) from error
+                    warnings.append(fault)
+        return warnings
 
     def score(self, group: Group) -> ScoredGroup:
         """Scores every completion of a group with the weighted sum of the reward functions.

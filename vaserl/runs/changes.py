@@ -25,6 +25,7 @@ WITHOUT_EFFECT = (
     *("max_logprob_gap", "rollout.max_fingerprint_gap"),
     # the files behind these paths are compared by their content instead
     *("model.path", "model.hub", "data.path"),
+    *("data.cache_folder", "data.cache_max_gb"),
 )
 """Keys and tables that can't change a run's weights, metrics or completions. `*` stands for a name that the user
 chose."""

@@ -49,7 +49,7 @@ class TrainingOrigin:
 
 def origin_of_data(data: DataSettings) -> TrainingOrigin | None:
     """Returns what a run with these settings is trained on; None if its data set isn't there any more."""
-    dataset = DataSet(data.path)
+    dataset = DataSet.of_settings(data)
     if not dataset.exists:
         return None
     vases = dataset.vases("train")

@@ -1,11 +1,12 @@
 """Settings of the inputs of a job: a checkpoint and a data set."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from vaserl.settings.section import Section
+from vaserl.settings.submitted import READ_OR_URL, WRITTEN
 
 
 class ModelSettings(Section):
@@ -34,14 +35,30 @@ class ModelSettings(Section):
 
 
 _HUB = "hf://"
+
+
+def _place(value: Any) -> Any:
+    """Returns the Path for a text that is no URL; leaves everything else."""
+    if not isinstance(value, str):
+        return value
+    return (
+        value.rstrip("/") if "://" in value and not value.startswith("file://") else Path(value.removeprefix("file://"))
+    )
+
+
 CAPTION_PROMPT = "Describe the vase."
 
 
 class DataSettings(Section):
     """Settings of the data set, and of how its clips (turntable videos of vases) are passed to the model."""
 
-    path: Path
-    """Folder of a curated data set, with manifest.parquet and clips/ in it."""
+    path: Annotated[Path | str, pydantic.BeforeValidator(_place), READ_OR_URL]
+    """Folder of a curated data set, with manifest.parquet and clips/ in it, or its fsspec URL, such as
+    s3://bucket/vases. Behind a URL nothing may change while jobs use it."""
+    cache_folder: Annotated[Path, WRITTEN] = Path("~/.cache/vaserl/clips")
+    """Folder on each machine that keeps the clips fetched from a URL, best on a local disk. Unused without a URL."""
+    cache_max_gb: float = pydantic.Field(default=20.0, gt=0)
+    """Largest size of `cache_folder` in GB (10^9 bytes); the least recently opened clips are removed first."""
     prompt: str = pydantic.Field(default=CAPTION_PROMPT, min_length=1)
     """Text of the user's message that asks for a caption of the vase, in training and evaluation."""
     system: str = ""

@@ -15,7 +15,7 @@ import pydantic
 from vaserl.errors import UserError
 from vaserl.settings.config_file import ConfigFile, merge_values
 from vaserl.settings.nearest import nearest_name
-from vaserl.settings.submitted import READ, JobPlace, PathRole, job_place
+from vaserl.settings.submitted import READ, JobPlace, PathRole, has_password, job_place, without_password
 
 
 class Section(pydantic.BaseModel):
@@ -28,6 +28,26 @@ class Section(pydantic.BaseModel):
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Renamed keys: each key of an earlier version, with the key or table that replaces it."""
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _fit_place(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        """Refuses a URL where only a path will do, which would become the folder a in a folder s3: for "s3://a", and a
+        URL with a password, because settings are stored beside results."""
+        field = cls.model_fields.get(info.field_name or "")
+        if field is None or not isinstance(value, str) or "://" not in value:
+            return value
+        if field.annotation in (Path, Path | None):
+            raise ValueError(
+                f"{without_password(value)!r} is a URL, but this must be on a file system that all nodes mount "
+                "(POSIX). Give a path"
+            )
+        if any(isinstance(role, PathRole) for role in field.metadata) and has_password(value):
+            raise ValueError(
+                f"the URL {without_password(value)!r} has a password, and settings are stored in clear beside the "
+                "results. Put credentials into the environment of each process"
+            )
+        return value
 
 
 _SectionT = TypeVar("_SectionT", bound=Section)

@@ -3,6 +3,7 @@
 import json
 import os
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ STORAGE = "VASERL_STORAGE"
 URL."""
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Environment variable that Ray's job server sets for each process that it starts as a job's driver."""
+
+# A password may contain "/" and "@" although it should not. The user of a web address is often a token; that of other
+# URLs is not: abfs://container@account
+_PASSWORD = re.compile(r"://[^/\s]*:\S*@|https?://[^/\s]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,11 @@ def job_place(environment: Mapping[str, str]) -> JobPlace | None:
         return None
     storage = environment.get(STORAGE, "").removeprefix("file://")
     return JobPlace(storage=storage, uploaded=lambda path: os.path.exists(Path(path)))
+
+
+def has_password(text: str) -> bool:
+    """Tells whether a text contains a URL with a password."""
+    return _PASSWORD.search(text) is not None
 
 
 def without_password(place: str) -> str:

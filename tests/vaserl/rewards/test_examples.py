@@ -98,9 +98,9 @@ def judge() -> Iterator[Judge]:
 
 
 def http(judge: Judge, **remote: object) -> RewardSettings:
-    settings = example("http", **{"arguments.http_judge.url": f"http://127.0.0.1:{judge.server_port}/score"})
-    changed = settings.remote["http_judge"].model_copy(update={"timeout_s": 0.5, "backoff_s": 0.01, **remote})
-    return settings.model_copy(update={"remote": {"http_judge": changed}})
+    settings = example("http", **{"arguments.HttpJudge.url": f"http://127.0.0.1:{judge.server_port}/score"})
+    changed = settings.remote["HttpJudge"].model_copy(update={"timeout_s": 0.5, "backoff_s": 0.01, **remote})
+    return settings.model_copy(update={"remote": {"HttpJudge": changed}})
 
 
 def test_example_http_retries_an_overloaded_and_slow_judge(judge: Judge):
@@ -108,8 +108,8 @@ def test_example_http_retries_an_overloaded_and_slow_judge(judge: Judge):
     scores = make_scorer(http(judge)).score(GROUP).scores
     for score, honest, num_words in zip(scores, HONEST, (7, 5, 5), strict=True):
         assert score.total == pytest.approx(0.7 * honest + 0.3 * num_words / 10)
-        assert score.parts["http_judge/failed"] == 0
-        assert score.parts["http_judge/judge"] == num_words / 10
+        assert score.parts["HttpJudge/failed"] == 0
+        assert score.parts["HttpJudge/judge"] == num_words / 10
     # three calls for the first, two for the second, one for the third
     assert sorted(judge.asked) == sorted([TEXTS[0]] * 3 + [TEXTS[1]] * 2 + [TEXTS[2]])
 
@@ -117,16 +117,14 @@ def test_example_http_retries_an_overloaded_and_slow_judge(judge: Judge):
 def test_example_http_down_is_neutral_and_counted(judge: Judge):
     judge.script = {TEXTS[2]: [503, 503, 503]}
     scores = make_scorer(http(judge)).score(GROUP).scores
-    assert [score.parts["http_judge/failed"] for score in scores] == [0, 0, 1]
+    assert [score.parts["HttpJudge/failed"] for score in scores] == [0, 0, 1]
     assert scores[2].total == pytest.approx(0.7 * HONEST[2] + 0.3 * (0.7 + 0.5) / 2)
-    assert "http_judge/judge" not in scores[2].parts
+    assert "HttpJudge/judge" not in scores[2].parts
 
 
 def test_example_http_down_can_stop_the_run(judge: Judge):
     judge.script = {TEXTS[2]: [503] * 9}
-    with pytest.raises(
-        RewardError, match=r"http_judge failed on v1/caption, completion 2: .*answered 503.* in 3 calls"
-    ):
+    with pytest.raises(RewardError, match=r"HttpJudge failed on v1/caption, completion 2: .*answered 503.* in 3 calls"):
         make_scorer(http(judge, on_failure="stop")).score(GROUP)
 
 
@@ -142,6 +140,18 @@ def test_example_http_without_a_server_is_neutral():
     server.server_close()
     scores = make_scorer(http(server, retries=0)).score(GROUP).scores
     assert [score.total for score in scores] == pytest.approx([0.7 * honest for honest in HONEST])
+
+
+def test_example_http_judge_is_asked_for_an_answer_before_the_run(judge: Judge):
+    # the answer, 501 to GET, says that a server is there
+    assert make_scorer(http(judge, on_failure="stop")).check() == []
+    assert not judge.asked
+    judge.shutdown()
+    judge.server_close()
+    with pytest.raises(UserError, match=r"HttpJudge' has no service: http://127.0.0.1:\d+/score: .*refused"):
+        make_scorer(http(judge, on_failure="stop")).check()
+    (warning,) = make_scorer(http(judge)).check()  # "neutral": the run would go on without the judge
+    assert warning.startswith("reward 'configs/rewards/http_judge.py:HttpJudge' has no service")
 
 
 @pytest.fixture(scope="module")

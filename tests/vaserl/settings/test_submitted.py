@@ -147,3 +147,34 @@ def test_without_password_keeps_what_is_no_secret():
 @pytest.mark.parametrize("url", ["s3://K:ab@host/b", "s3://K:ab/cd@host/b", "s3://K:a@b/c@host/b", "s3://K:1/c@host/b"])
 def test_without_password_shows_no_part_of_it(url: str):
     assert without_password(url) == "s3://host/b"
+
+
+def test_a_data_set_may_be_behind_a_url_and_a_model_may_not(tmp_path: Path):
+    config = tmp_path / "train.toml"
+    config.write_text(CONFIG)
+    settings = load_config(TrainSettings, config, ["--data.path", "s3://bucket/vases/"])
+    assert settings.data.path == "s3://bucket/vases"
+    assert settings.data.cache_folder == Path.home() / ".cache/vaserl/clips"
+    assert load_config(TrainSettings, config, ["--data.path", "file:///nfs/a"]).data.path == Path("/nfs/a")
+    submitted = load_config(
+        TrainSettings,
+        config,
+        ["--run_dir", "/r", "--model.path", "/m", "--data.path", "vases"],
+        place=place("s3://b/v"),
+    )
+    assert submitted.data.path == "s3://b/v/vases"
+    with pytest.raises(
+        UserError, match=r"--model\.path: model\.path: 's3://bucket/m' is a URL, but .*POSIX.* Give a path"
+    ):
+        load_config(TrainSettings, config, ["--model.path", "s3://bucket/m"])
+    with pytest.raises(UserError, match=r"--features\.folder: features\.folder: 's3://bucket/m' is a URL"):
+        load_config(TrainSettings, config, ["--features.folder", "s3://me:secret@bucket/m"])
+
+
+@pytest.mark.parametrize("key", ["checkpoint.path", "data.path"])
+def test_a_url_with_a_password_is_refused_because_settings_are_stored(key: str, tmp_path: Path):
+    config = tmp_path / "train.toml"
+    config.write_text(CONFIG)
+    with pytest.raises(UserError, match=rf"--{key}: {key}: the URL 's3://host/b' has a password") as raised:
+        load_config(TrainSettings, config, [f"--{key}", "s3://me:s3cr3t@host/b"])
+    assert "s3cr3t" not in str(raised.value)
