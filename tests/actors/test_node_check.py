@@ -46,7 +46,9 @@ def test_reward_problems_name_node_and_function():
         "n4": None,
     }
     other, absent = reward_problems([source], reports)
-    assert other.startswith(f"node n2: reward 'm:f' has other code than here ({'b' * 12}, here {'a' * 12}). Install it")
+    assert other.startswith(
+        f"node n2: reward 'm:f' has other code than here ({'b' * 12}, here {'a' * 12}). Install the package"
+    )
     assert absent == "node n3: reward 'm:f' can't be imported: there is no module m"
 
 
