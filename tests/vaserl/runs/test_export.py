@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.conftest import TEXTS
+from tests.fakes.hub_server import NAME, TOKEN, hub_server
 from vaserl.commands.__main__ import main as vaserl
 from vaserl.errors import UserError
 from vaserl.policy.adapter import adapter_files, add_lora
@@ -94,12 +95,18 @@ def test_export_refuses_another_base_and_states_both_numbers(tmp_path, tiny_mode
     assert not (tmp_path / "out").exists()
 
 
-def test_export_of_a_chosen_version(tmp_path, tiny_model, capsys):
+def test_export_of_a_chosen_version_and_its_upload(tmp_path, tiny_model, capsys, monkeypatch):
     run = run_with_adapter(tmp_path / "run", tiny_model, "float32", versions=(2, 4))
     arguments = ["export", str(run.path), "--out", str(tmp_path / "out")]
     assert vaserl([*arguments, "--version", "3"]) == 2
     assert "no saved weights of version 3; saved are 2, 4" in capsys.readouterr().err
-    assert vaserl([*arguments, "--version", "2"]) == 0
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with hub_server({}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert vaserl([*arguments, "--version", "2", "--push", NAME]) == 0
+        assert capsys.readouterr().out.splitlines()[-2:] == [str(tmp_path / "out"), f"{hub.url}/{NAME}"]
+    assert hub.uploaded == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert gap_of(tmp_path / "out", "float32", read_fingerprint(run.weights_folder(2))) <= 1e-5
     assert gap_of(tmp_path / "out", "float32", read_fingerprint(run.weights_folder(4))) > 1e-3
 
