@@ -12,25 +12,23 @@ None means that the function has no score for this completion.
 Axes of nested lists: F reward functions; P tasks, each with one group; G completions of a group.
 """
 
-import asyncio
 import functools
 import inspect
 import math
-import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vaserl.errors import RewardError, UserError
 from vaserl.rewards.adapters.calling import Factory, is_async
-from vaserl.settings import RemoteSettings
 from vaserl.types import Group, Score
 
-LOCAL_CONCURRENCY = 64
-"""Largest number of concurrent calls of an async reward function that has no `reward.remote` table in the config."""
+if TYPE_CHECKING:
+    from vaserl.settings import RemoteSettings  # a reward function needs none, and they take long to import
 
-
+_OWN_FILES = (__file__, str(Path(__file__).with_name("waiting.py")))
 _NUM_FRAMES = 3
 """Number of frames of a failed reward function that the error message shows."""
 
@@ -54,6 +52,10 @@ class Outcome(NamedTuple):
     """True if the remote service failed on every attempt; `reward.remote.NAME.on_failure` then decides the score."""
 
 
+NO_RESULT = object()
+"""Placeholder for the result of a call whose remote service failed on every attempt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundReward:
     """A reward function together with its arguments from the config."""
@@ -64,7 +66,7 @@ class BoundReward:
     """Callable that takes (group) if `takes_group` is True, else (task, completion)."""
     takes_group: bool
     """True if the function is called once for a whole group, False if once for each completion."""
-    remote: RemoteSettings | None
+    remote: "RemoteSettings | None"
     """Time-out, retries and concurrency of the calls; None if the config has no `reward.remote` table for `name`."""
 
     @property
@@ -73,7 +75,7 @@ class BoundReward:
         return self.remote is not None or is_async(self.function)
 
 
-def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: RemoteSettings | None = None) -> BoundReward:
+def bind(name: str, found: Any, arguments: Mapping[str, Any], remote: "RemoteSettings | None" = None) -> BoundReward:
     """Binds the arguments to an imported reward function, or creates an instance of an imported class with them.
 
     name: name of the function or class in the config. found: the imported function or class.
@@ -115,107 +117,40 @@ def call_rewards(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> lis
     concurrent = [reward for reward in rewards if reward.waits]
     outcomes = {id(r): [_call_in_turn(r, group) for group in groups] for r in rewards if not r.waits}
     if concurrent:
-        outcomes |= dict(zip(map(id, concurrent), asyncio.run(_call_concurrently(concurrent, groups)), strict=True))
+        from vaserl.rewards.waiting import call_together  # loads asyncio
+
+        outcomes |= dict(zip(map(id, concurrent), call_together(concurrent, groups), strict=True))
     return [outcomes[id(reward)] for reward in rewards]
 
 
 def _call_in_turn(reward: BoundReward, group: Group) -> list[Outcome]:
     returned = []
-    for member, call in enumerate(_calls(reward, group)):
+    for member, call in enumerate(calls_of(reward, group)):
         try:
             returned.append(reward.function(*call))
         except Exception as error:
-            raise _broken(reward, group, member, f"{error!r}{_last_frames(error)}") from error
-    return _outcomes(reward, group, returned)
+            raise broken(reward, group, member, f"{error!r}{last_frames(error)}") from error
+    return outcomes_of(reward, group, returned)
 
 
-async def _call_concurrently(rewards: Sequence[BoundReward], groups: Sequence[Group]) -> list[list[list[Outcome]]]:
-    async def on_all(reward: BoundReward) -> list[list[Outcome]]:
-        gate = asyncio.Semaphore(reward.remote.max_concurrency if reward.remote else LOCAL_CONCURRENCY)
-        return list(await asyncio.gather(*(_call_on_group(reward, group, gate) for group in groups)))
-
-    return list(await asyncio.gather(*map(on_all, rewards)))
-
-
-async def _call_on_group(reward: BoundReward, group: Group, gate: asyncio.Semaphore) -> list[Outcome]:
-    async def one(member: int, call: tuple[Any, ...]) -> Any:
-        async with gate:
-            try:
-                return await _call_with_retries(reward, call)
-            except Exception as error:
-                if isinstance(error, FAILURES) and reward.remote and reward.remote.on_failure != "stop":
-                    return _FAILED
-                attempts = (
-                    f" in {reward.remote.retries + 1} calls" if isinstance(error, FAILURES) and reward.remote else ""
-                )
-                raise _broken(reward, group, member, f"{error!r}{attempts}{_last_frames(error)}") from error
-
-    returned = await asyncio.gather(*(one(i, call) for i, call in enumerate(_calls(reward, group))))
-    return _outcomes(reward, group, list(returned))
-
-
-_FAILED = object()
-"""Placeholder for the result of a call whose remote service failed on every attempt."""
-
-
-async def _call_with_retries(reward: BoundReward, call: tuple[Any, ...]) -> Any:
-    """Calls a reward function once and returns its result; if it is remote, limits the time and retries on failure."""
-    remote = reward.remote
-    if remote is None:
-        return await reward.function(*call)
-    for attempt in range(remote.retries + 1):
-        started = reward.function(*call) if is_async(reward.function) else _in_thread(reward.function, call)
-        try:
-            return await asyncio.wait_for(started, remote.timeout_s)
-        except FAILURES:
-            if attempt == remote.retries:
-                raise
-            await asyncio.sleep(remote.backoff_s * 2**attempt)
-    raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-async def _in_thread(function: Any, call: tuple[Any, ...]) -> Any:
-    """Runs a blocking function in a daemon thread and returns its result.
-
-    If the time limit is exceeded, the thread continues, but its result is ignored. As a daemon thread it blocks neither
-    the event loop nor the exit of the process.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if not done.done():
-            done.set_result(result) if error is None else done.set_exception(error)
-
-    def work() -> None:
-        try:
-            result, error = function(*call), None
-        except BaseException as raised:
-            result, error = None, raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=work, daemon=True, name="reward").start()
-    return await done
-
-
-def _calls(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
+def calls_of(reward: BoundReward, group: Group) -> list[tuple[Any, ...]]:
+    """Returns the arguments of each call of a reward function for a group."""
     return [(group,)] if reward.takes_group else [(group.task, completion) for completion in group.completions]
 
 
-def _outcomes(reward: BoundReward, group: Group, returned: list[Any]) -> list[Outcome]:
+def outcomes_of(reward: BoundReward, group: Group, returned: list[Any]) -> list[Outcome]:
     """Converts the values that the reward function returned for a group to G outcomes, one for each completion."""
     size = len(group.completions)
     if reward.takes_group:
         (whole,) = returned
-        returned = [_FAILED] * size if whole is _FAILED else list(whole)
+        returned = [NO_RESULT] * size if whole is NO_RESULT else list(whole)
         if len(returned) != size:
             raise RewardError(
                 f"reward {reward.name} returned {len(returned)} scores for the {size} completions of {group.task.id}"
             )
     outcomes = []
     for member, value in enumerate(returned):
-        if value is _FAILED:
+        if value is NO_RESULT:
             assert reward.remote is not None
             declared = reward.remote.on_failure
             score = Score(total=declared, parts={}) if isinstance(declared, float) else None
@@ -231,7 +166,7 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     try:
         score = value if isinstance(value, Score) else Score(total=float(value), parts={})
     except (TypeError, ValueError) as error:
-        raise _broken(reward, group, member, f"it returned {value!r}, expected a number, a Score or None") from error
+        raise broken(reward, group, member, f"it returned {value!r}, expected a number, a Score or None") from error
     for name, number in (("", score.total), *score.parts.items()):
         if not math.isfinite(number):
             raise RewardError(
@@ -240,15 +175,15 @@ def _score(reward: BoundReward, group: Group, member: int, value: Any) -> Score:
     return score
 
 
-def _broken(reward: BoundReward, group: Group, member: int, reason: str) -> RewardError:
+def broken(reward: BoundReward, group: Group, member: int, reason: str) -> RewardError:
     # a function that is called once for a group fails for all its completions
     where = group.task.id if reward.takes_group else f"{group.task.id}, completion {member}"
     return RewardError(f"reward {reward.name} failed on {where}: {reason}")
 
 
-def _last_frames(error: Exception) -> str:
-    """Returns the last frames of the reward function's code, one line each, without those of this module. They are part
+def last_frames(error: Exception) -> str:
+    """Returns the last frames of the reward function's code, one line each, without those of the engine. They are part
     of the message, because a traceback that crosses an actor's process is long and coloured."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in _OWN_FILES]
     lines = [f"\n  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames]
     return "".join(lines[-_NUM_FRAMES:])

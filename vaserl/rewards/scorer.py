@@ -7,12 +7,15 @@ This function thus moves the completion neither above nor below the group's mean
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from vaserl.errors import UserError
 from vaserl.rewards.call import FAILURES, BoundReward, Outcome, RewardError, Unavailable, bind, call_rewards
 from vaserl.rewards.source import RewardSource, import_source, read_reward_source
-from vaserl.settings import RewardSettings
 from vaserl.types import Group, Score, ScoredGroup
+
+if TYPE_CHECKING:
+    from vaserl.settings import RewardSettings
 
 # the two errors are listed because users' reward files import Unavailable from here
 __all__ = ["RewardError", "Scorer", "Unavailable", "load_scorer", "make_scorer", "read_sources"]
@@ -103,7 +106,7 @@ class Scorer:
         return tuple(Score(total=total, parts=part) for total, part in zip(totals, parts, strict=True))
 
 
-def make_scorer(settings: RewardSettings, sources: Sequence[RewardSource] = ()) -> Scorer:
+def make_scorer(settings: "RewardSettings", sources: Sequence[RewardSource] = ()) -> Scorer:
     """Imports the reward functions listed in the settings and returns the scorer that sums them.
 
     sources: code of the functions if it was read on another machine; if empty, the code is read on this machine.
@@ -132,7 +135,7 @@ def _unweighted(rewards: Sequence[BoundReward]) -> Scorer:
     return Scorer(rewards=tuple(rewards), weights=(1.0,) * len(rewards))
 
 
-def read_sources(settings: RewardSettings) -> tuple[RewardSource, ...]:
+def read_sources(settings: "RewardSettings") -> tuple[RewardSource, ...]:
     """Reads the code of each reward function listed in the settings from this machine.
 
     Raises: UserError if the code of a function can't be found; the message contains the function's name.
@@ -147,4 +150,6 @@ def load_scorer(names: Sequence[str], weights: Sequence[float] = ()) -> Scorer:
 
     Raises: UserError if a function can't be found, imported or called.
     """
+    from vaserl.settings import RewardSettings
+
     return make_scorer(RewardSettings(functions=tuple(names), weights=tuple(weights)))

@@ -14,7 +14,8 @@ from dataclasses import replace
 from vaserl.curation.settings import SplitSettings
 from vaserl.dataset import Row
 from vaserl.errors import UserError
-from vaserl.rewards.vase.parse import Facts, parse_record
+from vaserl.rewards.vase.facts import Facts
+from vaserl.rewards.vase.parse import parse_record
 
 
 def split_vases(strata: Mapping[str, str], settings: SplitSettings, seed: int) -> dict[str, str]:

@@ -25,9 +25,10 @@ from vaserl.rewards.vase.config import (
     WrongCosts,
 )
 from vaserl.rewards.vase.dates import YearInterval
+from vaserl.rewards.vase.facts import Facts, Term
 from vaserl.rewards.vase.facts_json import facts_as_json
 from vaserl.rewards.vase.lexicon import Entry, lexicon
-from vaserl.rewards.vase.parse import Facts, Term, parse_caption, parse_record, parse_value
+from vaserl.rewards.vase.parse import parse_caption, parse_record, parse_value
 from vaserl.rewards.vase.reference import caption_from_facts, lists_keywords, reference_caption
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
 from vaserl.rewards.vase.vase_reward import VaseReward, reward_config

@@ -44,8 +44,8 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     found: list[Attribution] = []
 
     def take(match: re.Match[str]) -> str:
-        names, named = _read(match["names"])
-        if not named and match.re is not phrases.ATTRIBUTED:
+        names, states = _read(match["names"]) if len(found) < _MOST_HANDS else ((), True)
+        if not states and match.re is not phrases.ATTRIBUTED:
             return match[0]
         before = match.string[max(0, match.start() - 48) : match.start()]
         if names and not phrases.NEGATED.search(before):
@@ -62,9 +62,14 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
         normal = phrases.inverted().sub(r"\2 of \1", normal)
     if " group" in normal:
         normal = phrases.INITIALS.sub(r"\1-\2 group", phrases.LETTERS.sub(r"\1-\2-\3 group", normal))
+    if "-painter" in normal or "-group" in normal:
+        normal = phrases.HYPHENATED.sub(r" \1", normal)  # "the Cuttlefish-Painter"
+    if " painters" in normal:
+        normal = phrases.SHARED_ROLE.sub(r"\1 painter and the \2 painter", normal)
     if "painter's name" in normal:
         normal = phrases.NAME_VASE.sub(r"\1 , name vase", normal)
-    normal = phrases.POINT_OF_NUMBER.sub(r"\1 ", normal)
+    if " of " in normal:
+        normal = phrases.POINT_OF_NUMBER.sub(r"\1 ", normal)
     if "'s " in normal:
         normal = phrases.POSSESSIVE.sub(r"\2 of \1", normal)
     if "ttribut" in normal or "scribed" in normal or "ssigned" in normal:
@@ -72,17 +77,20 @@ def find_attributions(normal: str) -> tuple[tuple[Attribution, ...], str]:
     # Most texts, and most parts of a text, name no other artist, and the search for a name is cheaper than the
     # expressions.
     has_role, has_name = phrases.ROLE_WORD.search, phrases.known_name().search
+    if ", one of the " in normal or ", a " in normal or ", an " in normal or ", the " in normal:
+        normal = phrases.APPOSITION.sub(r" \1", normal)
     if not (has_role(normal) or has_name(normal)):
         return tuple(dict.fromkeys(found)), normal
     normal = phrases.without_relatives(normal)
     pieces = phrases.MARKS.split(normal)
-    naming = [i for i in range(0, len(pieces), 2) if has_role(pieces[i]) or has_name(pieces[i])]
+    named = {i for i in range(0, len(pieces), 2) if has_name(pieces[i])}
+    naming = [i for i in range(0, len(pieces), 2) if i in named or has_role(pieces[i])]
     for index in naming:
         piece = pieces[index]
         if has_role(piece):
             for pattern in phrases.role_phrases(piece):
                 piece = pattern.sub(take, piece)
-        if has_name(piece):
+        if index in named:
             for pattern in phrases.known_phrases():
                 piece = pattern.sub(take, piece)
         if has_role(piece):
@@ -121,6 +129,8 @@ def display(attribution: Attribution) -> str:
     return f"{_DISPLAY[attribution.qualifier]}{article}{name}"
 
 
+_MOST_HANDS = 64
+"""Number of attributions beyond which further ones of a text are not read, so that a flood of names takes no time."""
 _LETTERED = re.compile(r"(?:Painter|Group) [A-Z]")
 _COMPARED = "compare"
 """Qualifier of a name that is only compared; such a name is no attribution."""
@@ -159,7 +169,7 @@ _LEADING = re.compile(
     rf"^(?:(?:{phrases.MADE})?\s*\bby\b|(?:made|manufactured|produced|painted|potted) in\b"
     r"|(?:belong(?:s|ing)|given|credited) to\b"
     r"|(?:an? |the )?(?:painter|artist|potter|member|hand)s? (?:of|from|in|within) "
-    r"(?=(?:the )?(?:[a-z'-]+ ){1,3}(?:group|class|workshop)\b)"
+    r"(?=(?:the )?(?:[a-z'-]+ ){1,3}(?:group|class|workshop|cluster)\b)"
     r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
     r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
     r"|an?\b(?!-| \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
@@ -185,6 +195,8 @@ _SCHOLAR = re.compile(
     rf"(?<!\bor)(?<!\band){''.join(f'(?<!{verb})' for verb in phrases.MADE.split('|'))}"
     r"(?<!influenced)(?<!inspired)\s+by\s+.*$"
 )
+_LIFE = re.compile(r"\((?=[^()]*(?:\([^()]*\))?[^()]*(?:active|born|\bfl\b|\d{3}))(?:[^()]|\([^()]*\))*\)")
+"""A note in brackets on an artist's nation and time: "(Greek (Attic), active 510–470 B.C.)"."""
 _NOTE = re.compile(r"(?:who|which|that|active|born|working|sons? of|brothers? of|also|formerly)\b")
 """Begin of a note behind a name, which is no name: "Tleson, son of Nearchos"."""
 _MADE_IT = re.compile(r" (?:has )?(?:painted|made|signed|decorated|drew|potted)(?: (?:it|this|me|the \w+))?$")
@@ -199,6 +211,10 @@ _NO_NAME = word_list("nobody.txt")
 def _read(names: str) -> tuple[tuple[Attribution, ...], bool]:
     """Returns the attributions, and whether the text names anyone; a name may be there for comparison only."""
     read: list[Attribution] = []
+    if " painters" in names:
+        names = phrases.SHARED_ROLE.sub(r"\1 painter and the \2 painter", names)
+    if "(" in names:
+        names = _LIFE.sub(" ", names)
     for alternative in names.split("|"):
         turned = _TURNED.sub(_turn, alternative) if "," in alternative or " of" in alternative else alternative
         doubtful = bool(_DOUBT.search(turned)) and not _ALTERNATIVES.search(turned)
@@ -237,6 +253,8 @@ def _read_name(text: str) -> Attribution | None:
     text = _MADE_IT.sub("", _LEADING.sub("", text.strip()))
     words: list[str] = NAME_WORD.findall(text)
     words = [_expanded(words, index) for index in range(len(words))]
+    while len(words) > 1 and words[-1] in ("and", "or"):
+        words = words[:-1]  # "attributed to Python and dated to …"
     words = _without_notes(words)
     name, role = split_role(words)
     if not role and (len(name) < 2 or len(words) > _MOST_WORDS or places().keys() >= set(words)):

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from vaserl.rewards.vase.bonus import sequence_bonus
 from vaserl.rewards.vase.config import ParserConfig, RewardConfig
-from vaserl.rewards.vase.parse import Facts, parse_caption, parse_record, parse_value
+from vaserl.rewards.vase.facts import Facts
+from vaserl.rewards.vase.parse import parse_caption, parse_record, parse_value
 from vaserl.rewards.vase.penalties import count_words, irrelevance_penalty, length_penalty, repetition_penalty
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.roles import RolePair, contradicted, role_pairs, scene_words

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 
 from vaserl.rewards.vase.lexicon import figures, lexicon
-from vaserl.rewards.vase.text import CONNECTIVES, CUT, content_words, lemma, word_group, word_list
+from vaserl.rewards.vase.text import CONNECTIVES, CUT, STOP_WORDS, content_words, lemma, word_group, word_list
 from vaserl.rewards.vase.zones import KEEPERS, METADATA
 
 NONE, WEAK, STRONG = 0, 1, 2
@@ -16,6 +16,7 @@ NONE, WEAK, STRONG = 0, 1, 2
 
 _CUES = word_list("depiction_cues.txt")
 _WEAK_CUES = frozenset(("with", "decorated", "painted", "adorned", "bearing"))
+_ADJECTIVES = frozenset(("decorated", "painted"))
 _ENDS = frozenset((".", ";", "|", CUT, "this"))
 _FILLERS = word_list("fillers.txt")
 _MADE = frozenset(("made", "produced", "manufactured"))
@@ -62,26 +63,24 @@ def depicted(words: Sequence[str]) -> list[int]:
         if made or word in _ENDS or (degree == WEAK and word in (",", "in") and _technique_follows(words, index + 1)):
             degree = NONE
         degrees.append(degree)
-        if word in _CUES or (word == ":" and index > 0 and _is_side(words, index - 1)):
+        if (word in _CUES and not _is_carried(words, index)) or (word == ":" and index and _is_side(words, index - 1)):
             degree = STRONG
         elif word in _WEAK_CUES and degree != STRONG:
             in_manner = words[index + 1 : index + 3] == ["in", "the"]  # "decorated in the Corinthian style"
-            degree = NONE if in_manner or _technique_follows(words, index + 1) else WEAK
+            vessel = word in _ADJECTIVES and _vessel_follows(words, index + 1)
+            degree = NONE if in_manner or vessel or _technique_follows(words, index + 1) else WEAK
     return degrees
 
 
 def painted_words(
     words: Sequence[str], degrees: Sequence[int], claimed: Collection[int], listed: bool = False
 ) -> tuple[str, ...]:
-    """Returns the lemmas of the words that describe the decoration in a tokenised text.
+    """Returns the lemmas of the words that describe the decoration in a tokenised caption.
 
-    In prose (several sentences) only motifs count, and what stands beside them in their sentence. In a short caption a
-    phrase of unknown words counts too ("Attic cup, kottabos"), unless the text is the lines of a database (`listed`).
+    A phrase of unknown words counts too ("Attic cup, kottabos"), unless the text is the lines of a database (`listed`).
 
     degrees: as returned by `depicted`. claimed: indices of tokens that belong to another dimension.
     """
-    if is_prose(words):
-        return decoration_words(_painted_in_prose(words, degrees, claimed))
     kept: list[str] = []
     start = 0
     for end in [*(i for i, word in enumerate(words) if word in _UNIT_ENDS), len(words)]:
@@ -96,7 +95,9 @@ def is_prose(words: Sequence[str]) -> bool:
     return len(words) > _LONG_TEXT and sum(word in ".;" for word in words) >= _NUM_SENTENCES
 
 
-def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Collection[int]) -> list[str]:
+def painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Collection[int]) -> tuple[str, ...]:
+    """Returns the lemmas of the words that describe the decoration in tokenised prose: motifs, and what stands beside
+    them in their sentence. The arguments are those of `painted_words`."""
     kept: list[str] = []
     start = 0
     for end in range(len(words) + 1):
@@ -107,7 +108,7 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
             strong = [i for i in sentence if degrees[i] == STRONG]
             if _is_background(texts):
                 texts = [words[i] for i in strong]
-            if any(is_motif(word) for word in texts):
+            if any(is_motif(word) for word in texts) and not _is_of_the_form(texts):
                 kept += [
                     words[i]
                     for i in (strong if texts is not sentence_words else sentence)
@@ -115,7 +116,21 @@ def _painted_in_prose(words: Sequence[str], degrees: Sequence[int], claimed: Col
                 ]
             else:
                 kept += [words[i] for i in strong if is_companion(words[i])]
-    return kept
+    return decoration_words(kept)
+
+
+def _is_of_the_form(words: Sequence[str]) -> bool:
+    """Returns True for words about the vessel's form: "fillet at the join of shoulder and neck", "foot with a disc".
+
+    A moulding has the name of a thing that pictures have too, so it counts as painted only beside another motif.
+    """
+    if _PARTS.isdisjoint(words):
+        return False
+    lemmas = {lemma(word) for word in words}
+    return not _MOULDINGS.isdisjoint(lemmas) and _MOULDINGS.issuperset(filter(is_motif, lemmas))
+
+
+_MOULDINGS = word_group("mouldings")
 
 
 def _is_background(sentence: Sequence[str]) -> bool:
@@ -163,6 +178,8 @@ def _painted(
     weak = [words[i] for i in unit if degrees[i] == WEAK and i not in claimed]
     if len(free) < len(unit) and not weak:
         return motifs  # the phrase names the vase: "Herakles on an Attic cup"
+    if motifs and _is_of_the_form(free):
+        motifs = []
     if not motifs:
         content = [w for w in content if w.isalpha() and len(w) > _SHORT_WORD]
         few = not listed and len(content) <= _FEW_WORDS and len(unit) <= _SHORT_PHRASE + 2
@@ -204,6 +221,27 @@ def _companions() -> frozenset[str]:
 def _motifs() -> frozenset[str]:
     words = word_list("motifs.txt") | figures().keys()
     return words | frozenset(map(lemma, words))
+
+
+def _is_carried(words: Sequence[str], index: int) -> bool:
+    """Returns True for a scene whose vessel follows: "a black-figure scene on the belly-amphora by …"."""
+    return words[index] in ("scene", "scenes") and words[index + 1 : index + 2] in (["on"], ["from"])
+
+
+def _vessel_follows(words: Sequence[str], index: int) -> bool:
+    """Returns True for "decorated" and "painted" before their noun: "painted terracotta bell-krater"."""
+    for word in words[index : index + 4]:
+        if word in _vessel_words():
+            return True
+        if word in STOP_WORDS or not word[0].isalnum():
+            return False
+    return False
+
+
+@cache
+def _vessel_words() -> frozenset[str]:
+    last = {name.lower().replace("-", " ").split()[-1] for entry in lexicon("shape").values() for name in entry.names}
+    return frozenset(last - _PARTS) | {"vase", "vases", "vessel", "vessels", "pot", "pottery", "ware"}
 
 
 def _is_side(words: Sequence[str], index: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.dates import YearInterval
-from vaserl.rewards.vase.parse import Facts, Term
+from vaserl.rewards.vase.facts import Facts, Term
 from vaserl.types import DIMENSIONS, Dimension
 
 

@@ -43,7 +43,7 @@ _END = (
     r"|(?:around|about)(?! the (?:painter|artist|potter)\b)|circa|ca?\. ?\d+"
     r"|at|on|during|is|was|has|takes|took|worked|liked|because|whose"
     r"|and (?:\w+ed|made|from|in|shows?|depicts?|showing|depicting|dating|dates?|is|was|has|to|can|may)"
-    r"|(?:from|in)(?! (?:the )?(?:manner|style|circle|school|workshop|following)\b)"
+    r"|(?:from|in)(?! (?:the )?(?:(?:manner|style|circle|school|workshop|following)|[\w'-]+ (?:group|cluster))\b)"
     r"|as (?:both |the |a )*(?:painter|potter))\b)"
 )
 _BOTH = r"(?: as (?:both |the |a )*(?:painter|potter)(?: and (?:the |a )?(?:painter|potter))?)?"
@@ -51,7 +51,8 @@ _BOTH = r"(?: as (?:both |the |a )*(?:painter|potter)(?: and (?:the |a )?(?:pain
 ATTRIBUTED = re.compile(
     rf"{at_word('attribut(?:ed|able|ions?)', 'ascribed', 'assigned')}"
     r"(?: \w+)?(?: by (?:[\w.]+ ){1,4}?to| to| as|:)\s+"
-    rf"(?P<names>[^,;{CUT}]{{1,120}}?){_END}{_BOTH}"
+    # by whole words, because no name ends within one
+    rf"(?P<names>(?:[\w'-]++|[^\w'\-,;{CUT}]){{1,48}}?){_END}{_BOTH}"
 )
 """A phrase such as "attributed by Beazley to the Pan Painter"."""
 
@@ -122,7 +123,8 @@ def hide_numbers(normal: str) -> str:
 
     Then such a number isn't taken for a year. `find_attributions` restores them.
     """
-    return _NUMBER_BEFORE.sub(_hidden, _NUMBER_AFTER.sub(_hidden, normal))
+    normal = _NUMBER_AFTER.sub(_hidden, normal)
+    return _NUMBER_BEFORE.sub(_hidden, normal) if " painter" in normal else normal
 
 
 def _hidden(number: re.Match[str]) -> str:
@@ -131,7 +133,7 @@ def _hidden(number: re.Match[str]) -> str:
 
 def show_numbers(normal: str) -> str:
     """Restores the digits that `hide_numbers` replaced."""
-    return _HIDDEN_DIGIT.sub(lambda digit: digit[0].translate(_SHOWN), normal)
+    return normal if normal.isascii() else _HIDDEN_DIGIT.sub(lambda digit: digit[0].translate(_SHOWN), normal)
 
 
 @cache
@@ -143,6 +145,11 @@ def inverted() -> re.Pattern[str]:
     )
 
 
+APPOSITION = re.compile(
+    r", (?:one of the|an?|the) [^,;.:()]{0,40}?(?:potter|painter|artist)s?\b[^,;.:()]{0,40}, "
+    r"((?:has )?(?:made|painted|decorated|potted|drew|signed) (?:this|the|it|our)\b)"
+)
+"""What a text says of an artist between his name and his work: "Pamphaios, one of the potters of Athens, made this"."""
 OF_END = re.compile(rf" of\)?\s*(?:[,;:.()|{CUT}]|$)")
 """A cheap test for what `inverted` may find."""
 
@@ -151,8 +158,12 @@ LETTERS = re.compile(r"\b([a-z])\.? (and|&) ([a-z])\.? group\b")
 """A group named with two letters: "V. and A. Group"."""
 INITIALS = re.compile(r"\b([a-z])\. ?([a-z])\. group\b")
 """A group named with initials: "A.V. Group"."""
+HYPHENATED = re.compile(r"(?<!\bvase)(?<!\bpot)(?<!\bcup)(?<=[a-z])-(painter|group)\b(?!')")
+"""A role that a hyphen joins to the name: "Cuttlefish-Painter"."""
+SHARED_ROLE = re.compile(r"\b([a-z]{4,}) and (?:the )?([a-z]{4,}) painters\b(?<!vase painters)")
+"""Two names with one role: "the Darius and Underworld Painters"."""
 NAME_VASE = re.compile(r"\b((?:the )?(?:[\w-]+ ){1,3}?painter)'s (?:name[ -]?)(?:vase|piece|cup|amphora)\b")
-POINT_OF_NUMBER = re.compile(r"(\b(?:group|painter|class) of [a-z]+ [a-z]{1,2})\. ?(?=[\d\ue000-\ue009])")
+POINT_OF_NUMBER = re.compile(r"( of [a-z]+ [a-z]{1,2})\. ?(?=[\d\ue000-\ue009])")
 """The point in "Group of Vatican G. 57"."""
 POSSESSIVE = re.compile(r"\b(the (?:[\w-]+ ){1,3}?painter)'s (workshop|circle|school|style|manner)\b")
 

@@ -115,12 +115,13 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
 
     Misspelt names are also found. One word, or two words of which one is in the lexicon, may have a similarity in
     spelling (`text_similarity`) of at least `spelling_cutoff` to a name. A long word may differ from a name in one
-    letter (inserted, deleted, replaced or swapped with its neighbour), if no other entry's name is as similar.
+    letter (inserted, deleted, replaced or swapped with its neighbour), if no other entry's name is as similar. The
+    search takes time, so it is made for the first `_MOST_SEARCHES` unknown words only.
     """
     phrases = _phrases(record)
     lengths = _phrase_lengths(record)
     mentions: list[Mention] = []
-    end = 0
+    end = searches = 0
     for index, word in enumerate(words):
         if index < end:
             continue
@@ -132,29 +133,34 @@ def find_mentions(words: Sequence[str], spelling_cutoff: float, record: bool = F
                 break
         else:
             # Short words are similar to too many others to be read as misspelt; this also excludes punctuation.
-            misspelt = len(word) > 4 and _misspelt(words, index, record, spelling_cutoff)
-            if misspelt:
-                mentions.append(misspelt)
-                end = misspelt.end
+            if len(word) < _SHORTEST_MISSPELT or searches >= _MOST_SEARCHES:
+                continue
+            for spelt, length in _perhaps_misspelt(word, words[index + 1] if index + 1 < len(words) else ""):
+                searches += 1
+                found = _closest(spelt, record, spelling_cutoff)
+                if found:
+                    end = index + length
+                    mentions.append(Mention(*found, index, end))
+                    break
     return mentions
 
 
-def _misspelt(words: Sequence[str], index: int, record: bool, cutoff: float) -> Mention | None:
-    word = words[index]
+@lru_cache(maxsize=65536)
+def _perhaps_misspelt(word: str, following: str) -> tuple[tuple[str, int], ...]:
+    """Returns what may be a misspelt name, the word or it and the one behind, each with its number of words."""
     if not word.isascii():
-        return None
+        return ()
+    found = []
     known = word in lexicon_words()
-    if index + 1 < len(words) and len(words[index + 1]) > 1:
-        following = words[index + 1]
-        if known != (following in lexicon_words()) and following.isascii():
-            found = _closest(f"{word} {following}", record, cutoff)
-            if found:
-                return Mention(*found, index, index + 2)
+    if len(following) > 1 and known != (following in lexicon_words()) and following.isascii():
+        found.append((f"{word} {following}", 2))
     if not known and word not in STOP_WORDS and word not in CONNECTIVES and word not in _NOT_MISSPELT:
-        found = _closest(word, record, cutoff)
-        if found:
-            return Mention(*found, index, index + 1)
-    return None
+        found.append((word, 1))
+    return tuple(found)
+
+
+_SHORTEST_MISSPELT = 5
+_MOST_SEARCHES = 128
 
 
 @lru_cache(maxsize=65536)

@@ -57,6 +57,11 @@ def _unwrapped(raw: list[str]) -> list[str]:
     lines: list[str] = []
     for index, line in enumerate(raw):
         before = raw[index - 1] if index else ""
+        if line.startswith(("and ", "or ")) and any(lines):  # a list goes on: "Briseis Painter⏎and Brygos"
+            while not lines[-1]:
+                lines.pop()
+            lines[-1] += f" {line}"
+            continue
         full = wrapped and len(before) >= _FULL_LINE * widest and before[-1:] not in ".:;!?|"
         if before and line and ":" not in line[:24] and (full or (_OPEN_END.search(before) and len(before) > 3)):
             lines[-1] += f" {line}"

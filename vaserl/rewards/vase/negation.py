@@ -44,11 +44,12 @@ _NEGATORS = (
     r"|cannot|isn't|wasn't|aren't|doesn't|don't|can't|couldn't)\b"
 )
 _NEGATED = re.compile(rf"{_NEGATORS}{_CLAUSE}(?:{_LIST}{_CLAUSE})*")
-_VESSELS = r"(?:cups?|vases?|pottery|[\w-]+(?:s|oi|ai|ae)\b)"
+_VESSELS = r"(?:cups?|vases?|pottery|[\w-]{3,}(?:s|oi|ai|ae)\b)"
 _COMPARISONS = (
     r"\b(?:compar(?:e|es|ed|able)(?: (?:to|with))?|cf\b\.?|similar(?:ly)? to"
     r"|(?:(?<=^)|(?<=[.,;:(|¦] ))see (?:also )?(?=the |a |an )"
-    rf"|(?:much |just )?like(?= (?:the |some )?[\w-]+ {_VESSELS})"
+    rf"|(?<!-)\b(?:much |just )?like(?= (?:the |some )?[\w-]+ {_VESSELS})"
+    r"|(?:shaped|looks?|formed) like(?= an? )|inspiration (?:(?:is|was|came) )?(?:drawn )?from"
     r"|reminiscent of|recall(?:s|ing)|derive[sd]?(?: \w+)? from|deriving from"
     r"|inspired by|influenced by|influence of|based on|(?:closely )?model+ed (?:on|after)|adapted from"
     r"|depend(?:s|ing|ent)? (?:up)?on"

@@ -9,75 +9,34 @@ affects both sides of a comparison. A text is divided into zones, and values are
    text denies ("no warriors") or only compares with ("unlike black-figure vases").
 4. `dates`, `attribution`: dates and hands are read and cut out.
 5. `lexicon`, `vessels`: names of fabrics, techniques and shapes; of several vessels, the vase that the text is about.
-6. `decoration`: what is left of the zones that depict something.
+6. `generalities`: sentences about vases in general or about another vase state no date and, beside others, no name.
+7. `decoration`: what is left of the zones that depict something.
 
 docs/reward_reader.md explains the zones with examples.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from vaserl.rewards.vase.abbreviations import expand
-from vaserl.rewards.vase.attribution import Attribution, find_attributions, read_names
-from vaserl.rewards.vase.background import BACKGROUND_WORDS, without_background
+from vaserl.rewards.vase.attribution import find_attributions, read_names
 from vaserl.rewards.vase.config import ParserConfig
-from vaserl.rewards.vase.dates import YearInterval, find_dates, innermost
-from vaserl.rewards.vase.decoration import NONE, decoration_words, depicted, is_prose, painted_words
-from vaserl.rewards.vase.hand_phrases import hide_numbers
+from vaserl.rewards.vase.dates import find_dates, innermost
+from vaserl.rewards.vase.decoration import NONE, decoration_words, is_prose, painted_in_prose
+from vaserl.rewards.vase.facts import Facts, Term
+from vaserl.rewards.vase.free_text import UNSTATED, VOCABULARIES, known_terms, parse_free, refined
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
-from vaserl.rewards.vase.language import marker_words, may_be_unread, unread_language
-from vaserl.rewards.vase.lexicon import Mention, find_mentions, wider
+from vaserl.rewards.vase.language import may_be_unread, unread_language
+from vaserl.rewards.vase.lexicon import find_mentions
 from vaserl.rewards.vase.lines import text_lines
-from vaserl.rewards.vase.negation import COMPARISON_WORDS, NEGATION_WORDS, without_compared, without_denied
+from vaserl.rewards.vase.negation import without_compared, without_denied
 from vaserl.rewards.vase.production_place import fabrics_of_places
 from vaserl.rewards.vase.reasoning import without_reasoning
 from vaserl.rewards.vase.text import CUT, normalize, tokens, word_group
-from vaserl.rewards.vase.vessels import FIGURE_TECHNIQUES, PLAIN_SHAPES, PLAIN_VESSELS, of_the_vase, told_first
-from vaserl.rewards.vase.zones import (
-    FINDSPOT_WORDS,
-    NUMBER_WORDS,
-    is_ignored,
-    without_findspots,
-    without_numbers,
-)
+from vaserl.rewards.vase.vessels import PLAIN_SHAPES, of_the_vase
 from vaserl.types import DIMENSIONS, FIELD_OF_DIMENSION, Dimension
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Term:
-    """A fabric, technique or shape that a text states. Example: Term(id="amphora/neck", text="")."""
-
-    id: str
-    """Id in the lexicon ("amphora/neck"); empty for a term that isn't in the lexicon."""
-    text: str
-    """Normalised words of a term that isn't in the lexicon; empty if `id` is set, so that synonyms are equal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The facts that a text states about a vase: a tuple of values in each dimension, empty if the text states none."""
-
-    fabric: tuple[Term, ...] = ()
-    """Distinct fabrics (where the vase was made), in the order of the text."""
-    technique: tuple[Term, ...] = ()
-    """Distinct painting techniques, in the order of the text."""
-    shape: tuple[Term, ...] = ()
-    """Distinct shapes of the vessel, in the order of the text."""
-    dating: tuple[YearInterval, ...] = ()
-    """Distinct dates in chronological order; none of the intervals contains another."""
-    decoration: tuple[str, ...] = ()
-    """Distinct lemmas of the words that describe the decoration, in the order of the text."""
-    attribution: tuple[Attribution, ...] = ()
-    """Distinct attributions, in the order of the text. If a museum's record has several, they are alternatives."""
-    unread: str = ""
-    """Code of the text's language if the parser does not read it ("de"); the text then states nothing. Else empty."""
-
-    def __getitem__(self, dimension: Dimension) -> tuple:
-        return getattr(self, dimension)
-
 
 _DEFAULT = ParserConfig()
 _NOTHING = Facts()
@@ -92,7 +51,7 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
     lines = expand("\n".join(lines)).splitlines()
     if len(lines) == 1:
         free, labelled = split_labels(lines)
-        facts = _parse_free(f" {CUT} ".join(free), parser)
+        facts = parse_free(f" {CUT} ".join(free), parser)
         if facts.unread or not labelled:
             return facts
         stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(facts)])
@@ -102,15 +61,16 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
         return Facts(unread=unread)
     free, labelled = split_labels(lines)
     heads = [line for line in free if len(line.split()) <= _LONGEST_HEAD]
-    head = _parse_free(f" {CUT} ".join(heads), parser, listed=True)
+    head = parse_free(f" {CUT} ".join(heads), parser, listed=True)
     stated = _combined([*(_labelled(label, parser) for label in labelled), _by_dimension(head)])
     prose = f" {CUT} ".join(line for line in free if len(line.split()) > _LONGEST_HEAD)
     if not prose:
         return _dated_by_period(stated, labelled, parser)
     families = {term.id.partition("/")[0] for term in stated.shape} - PLAIN_SHAPES
-    told = _parse_free(prose, parser, families)
+    told = parse_free(prose, parser, families)
     if not families and told.shape:
         stated = replace(stated, shape=told.shape)  # "Pitcher⏎This oinochoe …"
+    stated = replace(stated, shape=refined(stated.shape, told.shape))
     # the heading says what the vase is; the prose below it also speaks of other vases
     facts = replace(
         stated,
@@ -118,6 +78,12 @@ def parse_caption(text: str, parser: ParserConfig = _DEFAULT) -> Facts:
         decoration=tuple(dict.fromkeys((*stated.decoration, *told.decoration))),
     )
     return _dated_by_period(facts, labelled, parser)
+
+
+def _named_shapes(shapes: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Returns the shapes of several lines without English words that only explain a name: "Oinochoe⏎Object: jug"."""
+    named = tuple(shape for shape in shapes if shape.id not in PLAIN_SHAPES)
+    return named or shapes
 
 
 def _dated_by_period(facts: Facts, labelled: Sequence[LabelledValue], parser: ParserConfig) -> Facts:
@@ -146,7 +112,9 @@ def _by_dimension(facts: Facts) -> dict[Dimension, tuple]:
 
 def _combined(parts: Sequence[Mapping[Dimension, tuple]]) -> Facts:
     """Returns the facts of all parts of a text; a part is the values of some dimensions."""
-    return _facts({dimension: tuple(v for part in parts for v in part.get(dimension, ())) for dimension in DIMENSIONS})
+    values: dict[Dimension, tuple] = {d: tuple(v for part in parts for v in part.get(d, ())) for d in DIMENSIONS}
+    values["shape"] = _named_shapes(values["shape"])
+    return _facts(values)
 
 
 def parse_record(record: Mapping[str, str], parser: ParserConfig = _DEFAULT) -> Facts:
@@ -171,16 +139,7 @@ _ANSWER = re.compile(
     r"(?: of (?:the|this) (?:vase|vessel))?"
     r"(?: is|:)? |^(?:it|this|the vase)(?: vase)? (?:is|shows|depicts|dates to|was made)(?: an?)? "
 )
-_UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments", "of", "a", "an", "the"))
 _MATERIALS = word_group("materials")
-_MODERN = 1000
-"""Years from this one on are those of collectors and museums."""
-_ONE_WORD = re.compile(r"(\b[\w-]+ )?\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
-# Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
-_GLOSS = re.compile(
-    r"\((?:(?:deep |wine |water |storage |oil |perfume |two-handled |drinking |mixing |large |small )*"
-    r"(?:jar|jug|pitcher|bowl|cup|cooler|flask|vase|box|bottle|vessel|dish|container))\b[^()]*\)"
-)
 
 
 @lru_cache(maxsize=65536)
@@ -200,10 +159,10 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
     if dimension == "decoration":
         return decoration_words(tokens(without_denied(normal)))
     words = [w for w in tokens(normal) if w not in ",."]
-    terms = _terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
+    terms = known_terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
     words = [w for w in words if w[0].isalnum()]
     # "storage vessel" is a name, "vessel" alone states nothing
-    unknown = "" if _UNSTATED.issuperset(words) or not _MATERIALS.isdisjoint(words) else " ".join(words)
+    unknown = "" if UNSTATED.issuperset(words) or not _MATERIALS.isdisjoint(words) else " ".join(words)
     return terms or ((Term("", unknown),) if unknown else ())
 
 
@@ -213,139 +172,22 @@ def _labelled(label: LabelledValue, parser: ParserConfig) -> dict[Dimension, tup
     if zone == "period":
         return {}
     if zone == "decoration" and is_prose(words := tokens(normal)):
-        return {zone: painted_words(words, [NONE] * len(words), ())}
+        return {zone: painted_in_prose(words, [NONE] * len(words), ())}
     if zone in ("dating", "attribution", "decoration"):
         return {zone: _field(zone, normal, parser)}
     if zone == "names":
-        facts = _parse_free(normal, parser)
+        facts = parse_free(normal, parser)
         return {dimension: facts[dimension] for dimension in DIMENSIONS if dimension != "decoration"}
     words = [w for w in tokens(without_compared(normal)) if w not in ",."]
     mentions, _ = of_the_vase(find_mentions(words, parser.spelling_cutoff, record=True), words)
     if zone == "place":
-        return {"fabric": _terms("fabric", [*mentions, *fabrics_of_places(words, [0] * len(words), mentions)])}
-    found: dict[Dimension, tuple] = {d: terms for d in _VOCABULARIES if (terms := _terms(d, mentions))}
+        return {"fabric": known_terms("fabric", [*mentions, *fabrics_of_places(words, [0] * len(words), mentions)])}
+    found: dict[Dimension, tuple] = {d: terms for d in VOCABULARIES if (terms := known_terms(d, mentions))}
     if not found and (dating := find_dates(normal, parser.single_year_margin_years)[0]):
         return {"dating": dating}  # "Dates⏎Object: ca. 520 B.C."
     if not found and _MATERIALS.isdisjoint(words) and "," not in normal:
-        return {d: _field(d, normal, parser) for d in _VOCABULARIES if d == zone}
+        return {d: _field(d, normal, parser) for d in VOCABULARIES if d == zone}
     return found
-
-
-_VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
-
-
-def _parse_free(normal: str, parser: ParserConfig, families: Collection[str] = (), listed: bool = False) -> Facts:
-    """Returns the facts in free text. families: see `of_the_vase`. listed: see `painted_words`."""
-    if not normal:
-        return Facts()
-    present = _zone_words().intersection(normal.split())
-    if may_be_unread(normal, present) and (unread := unread_language(tokens(normal))):
-        return Facts(unread=unread)
-    normal = hide_numbers(normal)
-    if not (NUMBER_WORDS.isdisjoint(present) and "cm" not in normal and "mm" not in normal):
-        normal = without_numbers(normal)
-    if not NEGATION_WORDS.isdisjoint(present):
-        normal = without_denied(normal)
-    if "(" in normal:
-        normal = _GLOSS.sub(_gloss, normal)
-    if "-century" in normal or not BACKGROUND_WORDS.isdisjoint(present):
-        normal = without_background(normal)
-    dating, normal = find_dates(normal, parser.single_year_margin_years)
-    dating = tuple(interval for interval in dating if interval.start < _MODERN)
-    attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
-    if not FINDSPOT_WORDS.isdisjoint(present):
-        normal = without_findspots(normal)
-    if not COMPARISON_WORDS.isdisjoint(present):
-        normal = without_compared(normal)
-    if "(" in normal:
-        normal = _ONE_WORD.sub(_adjective, normal).replace("(", ", ").replace(")", ", ")
-    words = tokens(normal)
-    hidden = is_ignored(words)
-    if hidden:
-        words = ["," if h else w for w, h in zip(words, hidden, strict=True)]
-    degrees = depicted(words)
-    outside = [" " if d else w for w, d in zip(words, degrees, strict=True)] if any(degrees) else words
-    mentions = find_mentions(outside, parser.spelling_cutoff)
-    if not mentions and not any(w in _UNSTATED and not d for w, d in zip(words, degrees, strict=True)):
-        # The whole text seems to be a depiction: "Shown on an Athenian black-figure cup is …"
-        mentions = find_mentions(words, parser.spelling_cutoff)
-    elif outside is not words and not any([m.vocabulary == "technique" for m in mentions]):
-        mentions += _within_depiction(words, degrees, parser)
-    if is_prose(words):
-        mentions = told_first(mentions, words)
-    named, scene = of_the_vase(mentions, words, families)
-    made = fabrics_of_places(words, degrees, named)
-    named += made
-    claimed = {index for m in (*mentions, *made) if m not in scene for index in range(m.start, m.end)}
-    return Facts(
-        fabric=_terms("fabric", named),
-        technique=_terms("technique", named),
-        shape=_terms("shape", named),
-        dating=dating,
-        decoration=painted_words(words, degrees, claimed, listed),
-        attribution=attribution,
-    )
-
-
-@cache
-def _zone_words() -> frozenset[str]:
-    """Returns the words that mark the zones of free text. Most texts have few of them, so these are found first."""
-    return marker_words().union(NUMBER_WORDS, NEGATION_WORDS, BACKGROUND_WORDS, FINDSPOT_WORDS, COMPARISON_WORDS)
-
-
-def _within_depiction(words: Sequence[str], degrees: Sequence[int], parser: ParserConfig) -> list[Mention]:
-    """Returns the names beside a technique in the zones of a depiction: "featuring black-figure decoration"."""
-    inside = find_mentions([w if d else " " for w, d in zip(words, degrees, strict=True)], parser.spelling_cutoff)
-    techniques = [
-        m
-        for m in inside
-        if m.vocabulary == "technique" and (m.id in FIGURE_TECHNIQUES or words[m.end : m.end + 1] == ["style"])
-    ]
-    return [
-        m for m in inside if any(abs(m.start - t.end) <= 1 or abs(t.start - m.end) <= 1 or m == t for t in techniques)
-    ]
-
-
-def _adjective(match: re.Match[str]) -> str:
-    """Opens a bracket of one word, which may belong to the name before it; a name of its own stays apart."""
-    before, word = match[1] or "", match[2]
-    if (
-        before
-        and len(tokens(before)) == 1
-        and any(m.end == 2 > m.start + 1 for m in find_mentions([word, before[:-1]], 1.0))
-    ):
-        return f"{word} {before}"  # "lekythos (squat)"
-    return f"{before} , {word} , " if find_mentions([word], 1.0) else f"{before} {word} "
-
-
-def _gloss(match: re.Match[str]) -> str:
-    """Removes an explanation in brackets, unless it names a fabric, a technique or a vessel of its own."""
-    words = tokens(match[0])
-    return " " if all(words[m.start] in PLAIN_VESSELS for m in find_mentions(words, 1.0)) else match[0]
-
-
-def _terms(vocabulary: Dimension, mentions: list[Mention]) -> tuple[Term, ...]:
-    ids = [m.id for m in mentions if m.vocabulary == vocabulary]
-    if not ids:
-        return ()
-    if len(ids) > 1:
-        ids = list(dict.fromkeys(ids))
-        # "A lekythos … this squat lekythos", "South Italian, Apulian": the wider term only restates the narrower one.
-        around = frozenset().union(*(wider(vocabulary)[i] for i in ids))
-        ids = [i for i in ids if i not in around]
-    if vocabulary == "shape" and len(ids) > 1:
-        ids = [i for i in ids if i not in _PARTS] or ids
-    return tuple(map(_known_term, ids))
-
-
-@cache
-def _known_term(entry: str) -> Term:
-    return Term(entry, "")
-
-
-# These name a part or the kind of the vessel if another shape is named too: "a rhyton with symposiasts on the bowl",
-# "FIGURE VASE KANTHAROS".
-_PARTS = frozenset(("bowl", "lid", "plastic_vase"))
 
 
 def _facts(values: Mapping[Dimension, tuple]) -> Facts:

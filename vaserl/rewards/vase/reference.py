@@ -10,10 +10,11 @@ from typing import Literal
 
 from vaserl.rewards.vase.attribution import Attribution, display
 from vaserl.rewards.vase.config import RewardConfig
+from vaserl.rewards.vase.facts import Facts, Term
 from vaserl.rewards.vase.hands import known_hand
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 from vaserl.rewards.vase.noun_phrases import indefinite_article
-from vaserl.rewards.vase.parse import Facts, Term, parse_record
+from vaserl.rewards.vase.parse import parse_record
 from vaserl.rewards.vase.penalties import count_words, length_penalty, repetition_penalty
 from vaserl.rewards.vase.proper_nouns import names_in
 from vaserl.rewards.vase.scenes import keyword_list, scene_list, scene_phrase

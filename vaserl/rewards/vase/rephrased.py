@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vaserl.rewards.vase.attribution import display
+from vaserl.rewards.vase.facts import Facts, Term
 from vaserl.rewards.vase.lexicon import Vocabulary, lexicon
 from vaserl.rewards.vase.noun_phrases import indefinite_article
-from vaserl.rewards.vase.parse import Facts, Term, parse_caption
+from vaserl.rewards.vase.parse import parse_caption
 from vaserl.rewards.vase.roles import find_roles, scene_words
 
 _WRONG_HANDS = ("Lydos", "the Pan Painter", "the Kleophrades Painter", "Douris", "the Niobid Painter")

@@ -10,8 +10,9 @@ from rapidfuzz import fuzz
 from vaserl.rewards.vase.attribution import Attribution
 from vaserl.rewards.vase.config import ParserConfig, RewardConfig
 from vaserl.rewards.vase.dates import YearInterval, ordinal
+from vaserl.rewards.vase.facts import Term
 from vaserl.rewards.vase.hands import core, museum_numbers, possible_hands
-from vaserl.rewards.vase.parse import Term, parse_record
+from vaserl.rewards.vase.parse import parse_record
 from vaserl.rewards.vase.text import stem, text_similarity
 
 Encode = Callable[[Sequence[str]], Sequence[Sequence[float]]]

@@ -80,7 +80,8 @@ def normalize(text: str, max_chars: int) -> str:
         # A ligature may become 18 letters, a letter with accents up to four characters.
         text = unicodedata.normalize("NFKD", text.translate(_PUNCTUATION))[: 4 * max_chars]
         # Drops accents (Mn) and invisible characters such as zero-width spaces and soft hyphens (Cf).
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))[:max_chars]
+        invisible = [ord(c) for c in set(text) if not c.isascii() and unicodedata.category(c) in ("Mn", "Cf")]
+        text = (text.translate(dict.fromkeys(invisible)) if invisible else text)[:max_chars]
     if "<" in text:
         text = _TAG.sub(" ", text)
     return " ".join(_MARKDOWN.sub(" ", text).lower().split())

@@ -14,7 +14,6 @@ from vaserl.rewards.vase.answer import vase_answer
 from vaserl.rewards.vase.caption import vase_caption, vase_question
 from vaserl.rewards.vase.config import EARLIER_VERSIONS, REWARD_VERSION, RewardConfig
 from vaserl.rewards.vase.similarity import RewardContext, fit_word_weights
-from vaserl.settings.nearest import nearest_name
 from vaserl.types import Completion, Score, Task
 
 
@@ -77,5 +76,7 @@ def _explain(field: str, kind: str, message: str, given: object) -> str:
         )
     if kind != "extra_forbidden":
         return f"{field}: {message}" if field else message
+    from vaserl.settings.nearest import nearest_name  # its package loads the settings of all jobs
+
     meant = nearest_name(field, RewardConfig.model_fields)
     return f"{field}: unknown constant" + (f"; did you mean {meant!r}?" if meant else "")

@@ -6,6 +6,7 @@ the scene is decoration ("a woman ladles wine from a stamnos into a phiale"); a 
 """
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from vaserl.rewards.vase.decoration import is_motif
 from vaserl.rewards.vase.lexicon import Mention
@@ -154,7 +155,7 @@ def _stands_alone(finish: Mention, mentions: Sequence[Mention], words: Sequence[
 
 _COATED = word_group("coated")
 _COATED_WITHIN = 6
-_TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel", "art", "period"))
+_TECHNIQUE_NOUNS = frozenset(("technique", "style", "ware", "pottery", "vase", "vessel", "art", "period", "decoration"))
 _UNIT_ENDS = frozenset((".", ",", ";", ":", "|", CUT))
 
 
@@ -167,7 +168,7 @@ def _joined(a: Mention, b: Mention, words: Sequence[str]) -> bool:
 def _vessels(shapes: list[Mention], mentions: list[Mention], words: Sequence[str]) -> list[Mention]:
     named = [m for m in shapes if words[m.start] not in PLAIN_VESSELS]
     if named and len(named) < len(shapes):
-        shapes = [m for m in shapes if m in named or any(_alternative(m, n, words) for n in named)]
+        shapes = _with_alternatives(shapes, words)
     singular = [m for m in shapes if not _is_plural(words[m.end - 1])]
     shapes = singular or shapes
     outside = [m for m in shapes if not _in_scene(m, mentions, words)]
@@ -178,11 +179,17 @@ def _vessels(shapes: list[Mention], mentions: list[Mention], words: Sequence[str
     return primary or shapes
 
 
-def _alternative(plain: Mention, named: Mention, words: Sequence[str]) -> bool:
-    """Returns True for "cup or skyphos"; False for a gloss after a comma or bracket, "skyphos, or cup"."""
-    first, second = sorted((plain, named), key=lambda m: m.start)
-    between = [w for w in words[first.end : second.start] if w not in ("a", "an", "the")]
-    return between == ["or"] or between == ["and"]
+def _with_alternatives(shapes: list[Mention], words: Sequence[str]) -> list[Mention]:
+    """Leaves out plain words beside names: "skyphos, or cup" only explains the name, "cup or skyphos" states two."""
+    ordered = sorted(shapes, key=lambda m: m.start)
+    glosses = {m for m in ordered if words[m.start] in PLAIN_VESSELS}
+    for first, second in pairwise(ordered):
+        between = [w for w in words[first.end : second.start] if w not in ("a", "an", "the")]
+        if between in (["or"], ["and"]) and (words[first.start] in PLAIN_VESSELS) != (
+            words[second.start] in PLAIN_VESSELS
+        ):
+            glosses -= {first, second}
+    return [m for m in shapes if m not in glosses]
 
 
 def _is_plural(word: str) -> bool:
@@ -204,6 +211,8 @@ def _in_scene(mention: Mention, mentions: Sequence[Mention], words: Sequence[str
 def _is_carrier(mention: Mention, words: Sequence[str]) -> bool:
     """Returns True for a vessel that the scene is on: "a maenad with a kantharos on a skyphos"."""
     before = [w for w in words[max(0, mention.start - 3) : mention.start] if w not in ("a", "an", "this")]
+    if "called" in before or "shape" in before:
+        return True  # "on vases of this shape, called a bell krater"
     return len(before) > 1 and before[-1] == "on" and before[-2] not in _RESTING
 
 
@@ -215,7 +224,7 @@ _RESTING = frozenset(
 def _is_held(mention: Mention, words: Sequence[str]) -> bool:
     """Returns True for a vessel that a figure before it in the sentence holds or uses: "a woman with a hydria"."""
     index = mention.start - 1
-    while index >= 0 and words[index] in ("a", "an", "the", "his", "her"):
+    while index >= 0 and words[index] in ("a", "an", "the", "his", "her", "out", "up", "aloft", "forth"):
         index -= 1
     if index < 1 or words[index] not in _HOLDING:
         return False

@@ -26,6 +26,7 @@ FINDSPOT_WORDS = with_marks(word_group("findspots") | word_list("findspots.txt")
 def without_numbers(normal: str) -> str:
     """Returns a normalised text without measurements, accession numbers and references to literature."""
     normal = _MEASURE.sub(" , ", normal)
+    normal = _inventory().sub(f" {CUT} ", normal)
     normal = _LITERATURE.sub(f" {CUT} ", normal)
     return _CREDIT.sub(f" {CUT} ", normal) if any(map(normal.__contains__, _CREDITS)) else normal
 
@@ -67,6 +68,16 @@ _CREDIT = re.compile(
     r"\b(?:funds?|bequest|gift of|purchased?|donated|acquired|exchange|exhibition|on loan)\b"
     rf"(?:[^.,;|{CUT}]|(?<=\b\w)\.){{0,80}}(?:, \d{{4}}\b)?"
 )
+
+
+@cache
+def _inventory() -> re.Pattern[str]:
+    """Returns the expression of a museum's number behind a mark: "(Munich 2301)", ", Louvre G 103"."""
+    cities = "|".join(sorted(word_list("keepers.txt") | {"louvre", "hermitage"}, key=len, reverse=True))
+    return re.compile(
+        rf"(?<=[(,;:]) ?(?:{cities})(?: (?:museum|university|{cities}))?,? (?:[a-z]{{1,3}}\.? ?)?\d{{2,}}[\d.,]*"
+        r"(?=\s*(?:[),;:]|\.(?: |$)|$))"
+    )
 
 
 def without_findspots(normal: str) -> str:

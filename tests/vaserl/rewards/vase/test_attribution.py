@@ -13,7 +13,7 @@ from vaserl.rewards.vase import (
     parse_value,
     reference_caption,
 )
-from vaserl.rewards.vase.attribution import display, read_names
+from vaserl.rewards.vase.attribution import display, find_attributions, read_names
 from vaserl.rewards.vase.hands import core, known_hand, museum_numbers, possible_hands
 from vaserl.rewards.vase.similarity import attribution_pairs, attribution_similarity
 from vaserl.rewards.vase.text import normalize
@@ -273,3 +273,10 @@ def test_attribution_pairs_of_long_lists_share_their_name():
     many = [Attribution(f"x{i}", "painter") for i in range(17)]
     near = [Attribution(f"x{i}", "painter", "near") for i in range(17)]
     assert attribution_pairs(many, near) == [(i, i) for i in range(17)]
+
+
+def test_find_attributions_reads_a_bounded_number_of_hands():
+    hands = [f"by the {chr(97 + n // 26)}{chr(97 + n % 26)}x painter" for n in range(70)]
+    found, rest = find_attributions(", ".join(hands))
+    assert len(found) == 64
+    assert "painter" not in rest

@@ -103,6 +103,14 @@ def test_find_mentions_reads_long_words_at_edit_distance_1():
     assert mentioned("mexian") == []
 
 
+def test_find_mentions_searches_the_spelling_of_a_bounded_number_of_words():
+    # 127 words in no lexicon, each followed by one that is none, leave one search; 128 leave none
+    unknown = [f"zz{chr(97 + n // 26)}{chr(97 + n % 26)}qqx" for n in range(128)]
+    assert [m.id for m in find_mentions([*unknown[:127], "lekxthos"], 0.88)] == ["lekythos"]
+    assert find_mentions([*unknown, "lekxthos"], 0.88) == []
+    assert [m.id for m in find_mentions([*unknown, "lekythos"], 0.88)] == ["lekythos"]
+
+
 def test_parse_caption_drops_the_wider_fabric():
     def fabrics(text: str) -> list[str]:
         return [term.id for term in parse_caption(text).fabric]

@@ -110,6 +110,19 @@ def test_parse_caption_reads_a_date_under_the_label_of_an_object():
         # the vessel that carries the scene
         ("A maenad carrying a thyrsos and a kantharos on a skyphos", "skyphos"),
         ("A satyr sits on an amphora; red-figure hydria", "hydria"),
+        ("Satyrs dance on a vase of this shape, called a bell krater.", "krater/bell"),
+        ("Dionysos holds out a kantharos to a maenad; red-figure pelike", "pelike"),
+        # a type that only the prose tells
+        (
+            "Pyxis\nThis tripod pyxis from a workshop in Boeotia stands on three broad feet, and each of them shows a "
+            "pair of sphinxes.",
+            "pyxis/tripod",
+        ),
+        # an English word on another line than the name
+        ("Oinochoe\nObject: jug", "oinochoe"),
+        # plain words explain a name, unless "or" joins them
+        ("A skyphos, or cup; bowl", "skyphos"),
+        ("A cup or a skyphos", "cup skyphos"),
     ],
 )
 def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
@@ -152,6 +165,14 @@ def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
         ("The Attic vase-painter Kleitias and the potter Ergotimos made this krater", "kleitias; ergotimos"),
         ("Attributed to a potter working in Athens", ""),
         ("A group of dancers, black-figure", ""),
+        # roles that a hyphen joins, that two names share, and that are no painter's
+        ("Signed by no one, but close to the Cuttlefish-Painter", "cuttlefish painter near"),
+        ("Attributed to the Darius and Underworld Painters", "darius painter; underworld painter"),
+        ("Attributed to an artist in the Sydney Cluster", "sydney cluster"),
+        # what is said of an artist beside his name
+        ("Pamphaios, one of the potters of Athens, made this kylix", "pamphaios"),
+        ("Attributed to Makron and showing a symposium", "makron"),
+        ("Attributed to\nthe Briseis Painter\nand the Brygos Painter", "briseis painter; brygos painter"),
         # the career in the value of a label
         ("Creator: Syleus Painter (Greek, active ca. 490-470 BC) (?)", "syleus painter"),
     ],
@@ -198,6 +219,22 @@ def test_parse_caption_leaves_out_what_prose_tells_beside_the_picture(sentence):
     alone = parse_caption(PICTURE + filler).decoration
     assert {"youth", "lyre", "altar", "mantle", "warrior"} <= set(alone)
     assert parse_caption(PICTURE + filler + " " + sentence).decoration == alone
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # mouldings and parts of the vessel have the names of things in pictures
+        ("Attic hydria with a fillet at the join of shoulder and neck", ()),
+        ("Attic lekythos, disc foot with a ring at the stem", ()),
+        ("Attic cup, woman with a fillet", ("woman", "fillet")),
+        # a participle before the vessel opens no picture
+        ("This painted amphora is Attic", ()),
+        ("The scene on this amphora is a chariot race", ("chariot", "race")),
+    ],
+)
+def test_parse_caption_tells_the_form_of_a_vessel_from_its_picture(text, expected):
+    assert parse_caption(text).decoration == expected
 
 
 def test_parse_caption_counts_no_numbers_as_decoration_and_knows_irregular_plurals():

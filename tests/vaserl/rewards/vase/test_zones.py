@@ -172,6 +172,12 @@ def test_without_numbers_keeps_dates():
     assert without_numbers("dimensions: 8 x 29.5 x 22.9 cm (3 1/8 x 11 5/8 x 9 in.)").count("9") == 0
 
 
+def test_without_numbers_removes_the_number_of_a_museum_behind_a_mark():
+    assert "2301" not in without_numbers("a cup by the same hand (munich 2301), c. 480 bc")
+    assert "louvre" not in without_numbers("the krater, louvre g 103.")
+    assert "480" in without_numbers("found in munich, 480 bc")
+
+
 def test_without_findspots_keeps_a_phrase_that_names_a_vessel():
     assert "corinth" not in without_findspots("cup found at corinth")
     assert "hydria" in without_findspots("cup found in a corinthian hydria")
