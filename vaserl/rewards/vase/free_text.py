@@ -37,7 +37,7 @@ _GLOSS = re.compile(
 )
 _MODERN = 1000
 """Years from this one on are those of collectors and museums."""
-UNSTATED = frozenset(("vase", "vessel", "pot", "fragment", "fragments", "of", "a", "an", "the"))
+NAMELESS = frozenset(("vase", "vessel", "pot", "fragment", "fragments", "of", "a", "an", "the"))
 """Words that name a vase without stating its shape."""
 
 
@@ -84,7 +84,7 @@ def _parse_told(normal: str, parser: ParserConfig, families: Collection[str], li
     degrees = depicted(words)
     outside = [" " if d else w for w, d in zip(words, degrees, strict=True)] if any(degrees) else words
     mentions = find_mentions(outside, parser.spelling_cutoff)
-    if not mentions and not any(w in UNSTATED and not d for w, d in zip(words, degrees, strict=True)):
+    if not mentions and not any(w in NAMELESS and not d for w, d in zip(words, degrees, strict=True)):
         # The whole text seems to be a depiction: "Shown on an Athenian black-figure cup is …"
         mentions = find_mentions(words, parser.spelling_cutoff)
     elif outside is not words and not any([m.vocabulary == "technique" for m in mentions]):

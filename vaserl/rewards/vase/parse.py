@@ -26,7 +26,7 @@ from vaserl.rewards.vase.config import ParserConfig
 from vaserl.rewards.vase.dates import find_dates, innermost
 from vaserl.rewards.vase.decoration import NONE, decoration_words, is_prose, painted_in_prose
 from vaserl.rewards.vase.facts import Facts, Term
-from vaserl.rewards.vase.free_text import UNSTATED, VOCABULARIES, known_terms, parse_free, refined
+from vaserl.rewards.vase.free_text import NAMELESS, VOCABULARIES, known_terms, parse_free, refined
 from vaserl.rewards.vase.labels import LabelledValue, split_labels
 from vaserl.rewards.vase.language import may_be_unread, unread_language
 from vaserl.rewards.vase.lexicon import find_mentions
@@ -162,7 +162,7 @@ def _field(dimension: Dimension, normal: str, parser: ParserConfig) -> tuple:
     terms = known_terms(dimension, find_mentions(words, parser.spelling_cutoff, record=True))
     words = [w for w in words if w[0].isalnum()]
     # "storage vessel" is a name, "vessel" alone states nothing
-    unknown = "" if UNSTATED.issuperset(words) or not _MATERIALS.isdisjoint(words) else " ".join(words)
+    unknown = "" if NAMELESS.issuperset(words) or not _MATERIALS.isdisjoint(words) else " ".join(words)
     return terms or ((Term("", unknown),) if unknown else ())
 
 
