@@ -130,7 +130,7 @@ class DataSet:
 
     def mesh(self, row: Row | Vase) -> Path:
         """Returns the path of the row's 3D model (GLB); the row must have a 3D model."""
-        return self.path / row.mesh
+        return self._inside(row.mesh)
 
     def place(self, name: str) -> str:
         """Returns the path or URL of a file, such as a photograph, from its name in a row."""
@@ -245,6 +245,15 @@ class DataSet:
                 path.unlink(missing_ok=True)
         return len(unfinished)
 
+    def _inside(self, name: str) -> Path:
+        """Returns the path of a file that the manifest names. Raises: UserError for one outside of the folder, which a
+        manifest of somebody else could make a command read or publish."""
+        if name.startswith("/") or ".." in Path(name).parts:
+            raise UserError(
+                f"{self.place(names.MANIFEST)} names the file {name!r} outside of the data set; remove the row"
+            )
+        return self.path / name
+
     def _read(self, name: str) -> bytes:
         place = self.place(name)
         try:
@@ -276,6 +285,8 @@ class DataSet:
                 f"{manifest}: vase {row.vase_id} ({row.photo}) has a record that states no dimension; "
                 f"it must contain one of the fields {', '.join(FIELD_OF_DIMENSION.values())}"
             )
+        if not names.is_clip_digest(row.clip):
+            raise UserError(f"{manifest}: vase {row.vase_id}: its clip {row.clip!r} is no SHA-256; curate again")
         if not has_clip(row.clip):
             raise UserError(
                 f"{manifest}: vase {row.vase_id}: its turntable video {names.clip_name(row.clip)} is missing"

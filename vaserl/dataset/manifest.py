@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from vaserl.dataset.row import ROW_SCHEMA, Row
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
+from vaserl.files.parquet import open_parquet, rows_of_parquet
 from vaserl.files.storage import is_file, is_url, no_answer, read_bytes
 
 _OPTIONAL = frozenset({"view", "kind", "rights", "credit", "other_photos", "instead_of", "caption_fallback"})
 """Columns that manifests written by older versions lack."""
 _ROWS_IN_GROUP = 2048
-_ROWS_IN_BATCH = 1024
 
 
 class Manifest(Collection[Row]):
@@ -50,8 +50,11 @@ class Manifest(Collection[Row]):
     def __iter__(self) -> Iterator[Row]:
         with self._open() as file:
             present = [name for name in ROW_SCHEMA.names if name in file.schema_arrow.names]
-            for batch in file.iter_batches(_ROWS_IN_BATCH, columns=present):
-                yield from map(Row.from_columns, batch.to_pylist())
+            for number, columns in enumerate(rows_of_parquet(file, self.place, present), start=1):
+                try:
+                    yield Row.from_columns(columns)
+                except ValueError as error:
+                    raise UserError(f"{self.place}, row {number} is damaged: {error}") from error
 
     def write(self, rows: Iterable[Row]) -> None:
         """Writes the rows to the file atomically, in the order of `rows`; holds one row group in memory.
@@ -73,10 +76,7 @@ class Manifest(Collection[Row]):
             source = pa.BufferReader(read_bytes(self.place)) if is_url(self.place) else self.place
         except OSError as error:
             raise no_answer(self.place, error) from error
-        try:
-            file = pq.ParquetFile(source)
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{self.place} is not a parquet file: {error}") from error
+        file = open_parquet(source, self.place)
         missing = [n for n in ROW_SCHEMA.names if n not in file.schema_arrow.names and n not in _OPTIONAL]
         if missing:
             file.close()

@@ -25,6 +25,11 @@ def clip_name(digest: str) -> str:
     return f"{CLIPS}/{digest}.mp4"
 
 
+def is_clip_digest(text: str) -> bool:
+    """Tells whether a text of the manifest is a content hash, of which a file name can be made."""
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
+
+
 def mesh_name(vase_id: str, attempt: int = 1) -> str:
     """Returns models/<vase_id>.glb, with characters escaped that file names can't contain; no two ids share a name.
 

@@ -7,11 +7,13 @@ as JSON, and are Python objects in `Row`.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from vaserl.dataset.question import Question
+
+_Json = TypeVar("_Json", dict[str, Any], list[Any])
 
 SPLITS = ("train", "val", "test")
 """Names of the splits: vases for training, for choices such as the best checkpoint, and for the reported results."""
@@ -83,12 +85,19 @@ class Row:
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> "Row":
-        """Returns the row with these values of the manifest's columns; an absent or empty value becomes the default."""
+        """Returns the row with these values of the manifest's columns; an absent or empty value becomes the default.
+
+        Raises: ValueError, with the column's name, for a value that this class would not have written.
+        """
         texts = {name: columns.get(name) or "" for name in ROW_SCHEMA.names}
-        parsed = {name: json.loads(texts[name] or "{}") for name in ("record", "scores", "questions")}
-        for name in ("other_photos", "instead_of"):
-            parsed[name] = tuple(json.loads(texts[name] or "[]"))
-        parsed["questions"] = tuple(Question.from_json(question) for question in parsed["questions"])
+        for name, text in texts.items():
+            if not isinstance(text, str):
+                raise ValueError(f"column {name} holds {type(text).__name__}, expected text")
+        parsed = {
+            **{name: _loaded(name, texts, dict) for name in ("record", "scores")},
+            **{name: tuple(_loaded(name, texts, list)) for name in ("other_photos", "instead_of")},
+            "questions": tuple(map(_question, _loaded("questions", texts, list))),
+        }
         return cls(**{**texts, **parsed})
 
 
@@ -98,3 +107,23 @@ ROW_SCHEMA = pa.schema([(column.name, pa.string()) for column in fields(Row)])
 
 def _dumped(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _loaded(name: str, texts: Mapping[str, str], kind: type[_Json]) -> _Json:
+    """Returns the JSON value in a column, an object or a list of texts, numbers or objects."""
+    try:
+        value = json.loads(texts[name]) if texts[name] else kind()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"column {name} is not JSON: {error}") from error
+    if not isinstance(value, kind):
+        raise ValueError(f"column {name} holds JSON of another kind than {kind.__name__}")
+    inner = float | int if name == "scores" else dict if name == "questions" else str
+    if not all(isinstance(each, inner) for each in (value.values() if isinstance(value, dict) else value)):
+        raise ValueError(f"column {name} holds a value of another type than it should")
+    return value
+
+
+def _question(value: Mapping[str, Any]) -> Question:
+    if not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("column questions holds a question that is not text")
+    return Question.from_json(value)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from vaserl.errors import UserError
 from vaserl.files import atomic_file
+from vaserl.files.parquet import open_parquet, rows_of_parquet
 from vaserl.types import DIMENSIONS, Dimension, FinishReason, ScoredGroup
 
 
@@ -132,14 +133,17 @@ def read_rollout_rows(path: Path) -> list[RolloutRow]:
 
     Raises: UserError if the file is not a parquet file or lacks a required column.
     """
-    try:
-        found = pq.ParquetFile(path).read().to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} can't be read: {error}") from error
+    found = list(rows_of_parquet(open_parquet(path, str(path)), str(path)))
     lacking = [name for name in _COLUMNS if found and name not in found[0] and name not in _LATER_COLUMNS]
     if lacking:
         raise UserError(f"{path} lacks the columns {', '.join(lacking)}; it was written by another version of vaserl")
-    return [_decoded(values) for values in found]
+    rows = []
+    for number, values in enumerate(found, start=1):
+        try:
+            rows.append(_decoded(values))
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            raise UserError(f"{path}, row {number} is damaged: {error!r}") from error
+    return rows
 
 
 def _encoded(row: RolloutRow) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def test_rescore_command_explains_what_it_can_not_read(run: Run, tmp_path: Path,
     assert f"did you mean {tmp_path / 'grpo'}?" in capsys.readouterr().err
     (tmp_path / "grpo" / "rollouts" / "step=00002.parquet").write_text("no parquet")
     assert main(["rescore", str(tmp_path / "grpo"), "--reward", name]) == 2
-    assert "step=00002.parquet can't be read" in capsys.readouterr().err
+    assert "step=00002.parquet is not a parquet file" in capsys.readouterr().err
 
 
 def test_rescore_says_of_which_version_the_scores_are(run: Run, capsys):

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from vaserl.errors import UserError
 from vaserl.files.clip import Clip, frame_indices_over
 from vaserl.files.photograph import UnreadablePhotograph, read_photograph
+from vaserl.files.pixel_limit import MAX_PIXELS
 
 MAX_VIDEO_FRAMES = 100_000
 """Number of frames of the longest video that is read: an hour at 25 frames per second."""
@@ -28,6 +29,7 @@ def clip_of_video(path: Path, num_frames: int, resolution: int) -> Clip:
             if not container.streams.video:
                 raise UserError(f"{path}: the file has no video stream")
             stream = container.streams.video[0]
+            _check_size(path, stream.width, stream.height)
             rate = float(stream.average_rate or 0)
             num_source = 0
             for packet in container.demux(stream):
@@ -74,8 +76,14 @@ def _frames_at(path: Path, indices: set[int], resolution: int) -> list[np.ndarra
         stream.thread_type = "NONE"
         for number, frame in enumerate(container.decode(stream)):
             if number in indices:
+                _check_size(path, frame.width, frame.height)  # it may change within a video
                 frames.append(_square(Image.fromarray(frame.to_ndarray(format="rgb24")), resolution))
     return frames
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UserError(f"{path}: frames of {width} x {height} pixels, more than {MAX_PIXELS:,}; scale the video down")
 
 
 def _square(image: Image.Image, resolution: int) -> np.ndarray:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from vaserl.dataset import SPLITS
 from vaserl.errors import UserError
 from vaserl.files import read_json_lines
+from vaserl.files.parquet import DEFECTS, open_parquet, rows_of_parquet
 
 SPLIT_NAMES = {"validation": "val", "valid": "val", "dev": "val", "eval": "val"}
 """Names of splits in other data sets, and the split that they are here."""
@@ -55,15 +55,13 @@ def _split_of(file: Path) -> str:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
-        try:
-            return pq.read_table(path).to_pylist()
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} can't be read as parquet: {error}") from error
+        what = str(path)
+        return list(rows_of_parquet(open_parquet(path, what), what))
     if path.suffix == ".arrow":
         try:
             with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
                 return stream.read_all().to_pylist()
-        except (OSError, ValueError) as error:
+        except DEFECTS as error:
             raise UserError(f"{path} can't be read as an Arrow stream: {error}") from error
     if path.suffix != ".json":
         return read_json_lines(path)

@@ -13,12 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from vaserl.curation.source.problem import Report
 from vaserl.errors import Problem, UserError
 from vaserl.files.foreign import HEAD_BYTES, foreign_format
+from vaserl.files.parquet import open_parquet, rows_of_parquet
 from vaserl.files.storage import UNDECODED, open_file
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".json", ".parquet", ".tsv")
@@ -186,14 +184,10 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
 
 def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
     try:
-        file = pq.ParquetFile(stream)
-        number = 0
-        for batch in file.iter_batches(batch_size=1024):
-            for entry in batch.to_pylist():
-                number += 1
-                yield f"{place}:{number}", entry
-    except (pa.ArrowInvalid, OSError):
-        report(Problem(where=place, kind="not parquet", message="not a parquet file, or a damaged one"))
+        for number, entry in enumerate(rows_of_parquet(open_parquet(stream, place), place), start=1):
+            yield f"{place}:{number}", entry
+    except UserError as error:
+        report(Problem(where=place, kind="not parquet", message=str(error).removeprefix(f"{place} ")))
 
 
 _READERS: dict[str, Callable[[str, IO[bytes], Report], Iterator[TableRow]]] = {
