@@ -32,7 +32,7 @@ def read_json_lines(path: Path, *, drop_torn: bool = False) -> list[dict[str, An
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also a number of too many digits, or a thousand brackets
             raise UserError(f"{path}, line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise UserError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")

@@ -298,3 +298,9 @@ def test_import_chat_command_prints_the_prompt_to_set(folder: Path, capsys: pyte
         f"prompt, in every job: --data.prompt '{ASK}'",
         "the conversations begin with 2 different questions; training uses one, data.prompt",
     ]
+
+
+def test_clip_of_video_refuses_frames_of_too_many_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vaserl.curation.chat.clips.MAX_PIXELS", 56 * 56 - 1)
+    with pytest.raises(UserError, match=r"turn\.mp4: frames of 56 x 56 pixels, more than 3,135; scale the video down"):
+        clip_of_video(folder / "turn.mp4", 4, 56)

@@ -49,9 +49,12 @@ def test_a_text_that_is_stored_once_for_many_rows_is_refused():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
 
 
-def test_rows_with_pictures_are_read_a_few_at_a_time():
-    data = content(pa.table({"a": [k.to_bytes(4) + bytes(2_999_996) for k in range(90)]}))
-    assert [len(row["a"]) for row in read(data)] == [3_000_000] * 90
+def test_rows_with_pictures_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    """All 90 rows hold 27 MB, more than the limit here; a batch of about 2 MB has six of them."""
+    monkeypatch.setattr("vaserl.files.parquet._MAX_BATCH_MB", 20)
+    monkeypatch.setattr("vaserl.files.parquet._AIM_MB", 2)
+    data = content(pa.table({"a": [k.to_bytes(4) + bytes(299_996) for k in range(90)]}))
+    assert [len(row["a"]) for row in read(data)] == [300_000] * 90
 
 
 @pytest.mark.parametrize(

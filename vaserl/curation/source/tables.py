@@ -79,6 +79,9 @@ def parsed(where: str, text: str, report: Report) -> dict[str, Any] | None:
         at = f"{place}:{int(line) + error.lineno - 1}"
         report(Problem(where=at, kind="not JSON", message=f"not JSON: {error.msg}"))
         return None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, or a thousand brackets
+        report(Problem(where=where, kind="not JSON", message=f"not JSON: {error}"))
+        return None
     if isinstance(entry, dict):
         return entry
     report(_no_object(where, entry))
@@ -167,6 +170,9 @@ def _json(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow]:
             entry, end = decoder.raw_decode(text, after)
         except json.JSONDecodeError as error:
             report(Problem(where=f"{place}:{error.lineno}", kind="not JSON", message=f"not JSON: {error.msg}"))
+            return
+        except (ValueError, RecursionError) as error:
+            report(Problem(where=where, kind="not JSON", message=f"not JSON: {error}"))
             return
         if isinstance(entry, dict):
             yield where, entry
