@@ -21,7 +21,7 @@ class PlantedJudge:
     """Answers by a function of the pair's id, which returns the side to name, or the position to name, or any text."""
 
     def __init__(self, decide: Callable[[str], Side | str], confidence: Callable[[str], float | None] = lambda _: None):
-        self._decide, self._confidence = decide, confidence
+        self.decide, self._confidence = decide, confidence
         self.num_asked = 0
 
     def answer(self, queries: Sequence[JudgeQuery]) -> list[Reply]:
@@ -29,7 +29,7 @@ class PlantedJudge:
         return [Reply(text=self._text(query), probability=self._confidence(query.pair.id)) for query in queries]
 
     def _text(self, query: JudgeQuery) -> str:
-        said = self._decide(query.pair.id)
+        said = self.decide(query.pair.id)
         if said not in ("a", "b"):
             return said
         return "1" if (said == "a") == (query.order == "ab") else "2"

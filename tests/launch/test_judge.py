@@ -205,7 +205,7 @@ def test_rank_orders_generators(collection: Path, calibration: Path, tmp_path: P
 
 
 def test_certify_measures_the_geometric_judge_against_the_truth(collection: Path, tmp_path: Path):
-    small = CalibrateSettings(num_clear=5, num_base=5, num_anchors=2)
+    small = CalibrateSettings(num_clear=3, num_base=1, num_anchors=2)
     void = GateLimits(on_failure="void", base_against_base=(0.0, 1.0))
     run(_settings(collection, tmp_path / "cal", "true", calibrate=small, gates=void), "calibrate")
     settings = _settings(collection, tmp_path / "run", "true", "worst", calibration=tmp_path / "cal", gates=void)
@@ -218,6 +218,33 @@ def test_certify_measures_the_geometric_judge_against_the_truth(collection: Path
     same = settings.model_copy(update={"second": JudgeModelSettings(), "second_calibration": tmp_path / "cal"})
     with pytest.raises(UserError, match="judge and second are both of the family 'geometric'"):
         run(same, "certify")
+
+
+def test_certify_with_a_second_family_counts_what_both_say(
+    collection: Path, calibration: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    server = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
+    second = JudgeModelSettings.model_validate({"kind": "url", "family": "other", "server": server})
+    _answering(monkeypatch, truthful())
+    run(_settings(collection, tmp_path / "cal", "true", judge=second), "calibrate")
+
+    def wrong_on_two(pair: str) -> str:
+        return "b" if pair.endswith(("worst/v0", "worst/v1")) else truthful().decide(pair)
+
+    judges = {"geometric": truthful(), "url": PlantedJudge(wrong_on_two)}
+
+    @contextmanager
+    def opened(model: JudgeModelSettings, *_: object) -> Iterator[PlantedJudge]:
+        yield judges[model.kind]
+
+    monkeypatch.setattr(launch.judge, "opened_judge", opened)
+    changes = {"calibration": calibration, "second": second, "second_calibration": tmp_path / "cal"}
+    result = run(_settings(collection, tmp_path / "run", "true", "worst", **changes), "certify")
+    tables = {table["title"]: table for table in result["tables"]}
+    # the judges differ on 2 of 5 pairs, which are abstentions
+    assert tables["Agreement of the judges"]["rows"][0][:3] == [str(NUM_JARS), str(NUM_JARS), str(NUM_JARS - 2)]
+    assert tables["Against the truth"]["rows"][0][:3] == [str(NUM_JARS), str(NUM_JARS - 2), "0"]
+    assert [each["judge"]["family"] for each in result["bindings"]] == ["geometric", "other"]
 
 
 def test_objects_without_shared_names_are_refused(collection: Path, calibration: Path, tmp_path: Path):
