@@ -70,7 +70,7 @@ def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
                 else "supervised training samples none"
             )
         )
-    size, num_vases = _data_of(settings)
+    size, num_vases = data_of(settings)
     job = PlannedJob(
         settings=settings,
         shape=read_shape(arguments.model or settings.model.path),
@@ -93,7 +93,7 @@ def _planned(arguments: argparse.Namespace, overrides: Sequence[str]) -> int:
     return _DOES_NOT_FIT_EXIT if problems else 0
 
 
-def _data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], int]:
+def data_of(settings: TrainSettings | SftSettings) -> tuple[tuple[int, int], int]:
     """Returns width and height of the first training clip of the job's data set, and the number of vases for training;
     those of the published data set if there is no data set yet."""
     from vaserl.dataset import DataSet  # its imports take a second, which --help does not need

@@ -20,6 +20,7 @@ BENCHES = {
     "learner": "seconds of the learner's pass over a group, in the padded and the shared-prefix layout",
     "overlap": "wall time of a step of the overlapped loop, relative to the longer of sampling and learning",
     "parity": "differences of log-probabilities between learner and engine, and between the layouts",
+    "plan": "seconds of a step and GPU memory of a job, beside the prediction of launch plan",
     "precision": "differences of log-probabilities in bfloat16 between engine and learner during training",
     "publish": "seconds from an optimizer step until all engines serve its weights, merged or as an adapter",
     "reader": "shares of labelled texts of which the parser reads each dimension right, with intervals",

@@ -75,7 +75,7 @@ COMMANDS = [line for line in commands(PAGE) if line.split()[0] not in NEEDS_A_NE
 
 def test_page_has_the_road_in_order():
     jobs = [re.sub(r"^python -m launch |^vaserl ", "", line).split()[0] for line in COMMANDS]
-    road = ["doctor", "check", "import-published", "sft", "train", "status", "evaluate", "cat", "export"]
+    road = ["doctor", "check", "import-published", "sft", "plan", "train", "status", "evaluate", "cat", "export"]
     assert jobs == [*road, "sft", "train", "evaluate"], "the last three are the same jobs on a cluster"
 
 
@@ -102,11 +102,11 @@ def test_the_road_from_published_data_to_the_table(cluster, tmp_path: Path, monk
         if words[0] == "vaserl":
             assert vaserl(words[1:]) == 0, command
             if words[1] == "import-published":
-                _build_model(tmp_path / "weights" / "Qwen2.5-VL-7B-Instruct", tmp_path / "data" / "vasevqa")
+                build_model(tmp_path / "weights" / "Qwen2.5-VL-7B-Instruct", tmp_path / "data" / "vasevqa")
             continue
         job = words[3]
-        if job == "doctor":
-            assert launch(words[3:]) in (0, 1), "1 if this machine's packages are not those of the lock"
+        if job in ("doctor", "plan"):
+            assert launch(words[3:]) in (0, 1), "doctor: 1 if this machine's packages are not those of the lock"
             continue
         (tmp_path / f"{job}.toml").write_text(ON_CPU[job])
         on_a_cluster = ["--dry-run"] if "--with" in words else []
@@ -115,7 +115,7 @@ def test_the_road_from_published_data_to_the_table(cluster, tmp_path: Path, monk
     assert (tmp_path / "exported" / "7b" / "config.json").is_file()
 
 
-def _build_model(folder: Path, data: Path) -> None:
+def build_model(folder: Path, data: Path) -> None:
     texts = [text for vase in DataSet(data).vases("train") for text in (vase.caption, vase.reference)]
     shape = TinyShape(hidden_size=128, num_layers=2, num_heads=4, vision_hidden_size=64, vision_depth=2)
     build_tiny_model(folder, texts, shape=shape)

@@ -1,10 +1,11 @@
 """Builds Qwen2.5-VL networks of published size with random weights, to measure time and memory without a checkpoint.
 
-The tokenizer has at most 600 entries; the network's embedding still has the published number of rows.
+The tokenizer has at most 4,000 entries; the network's embedding still has the published number of rows.
 
 The sizes are those in the configuration files of Qwen2.5-VL-3B-Instruct and Qwen2.5-VL-7B-Instruct.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -16,10 +17,14 @@ from vaserl.synthetic.models.tiny_qwen import CHAT_TEMPLATE, SPECIAL_TOKENS, tra
 _TEXTS = ("Athenian black-figure lekythos, c. 525–475 BCE, depicting Herakles and the boar. Describe the vase.",)
 
 
-def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") -> Path:
+_MAX_ENTRIES = 4000
+
+
+def build_shape(folder: Path, name: str, *, texts: Iterable[str] = _TEXTS, seed: int = 0, device: str = "cpu") -> Path:
     """Saves a tokenizer, a processor and a network with random bfloat16 weights to `folder`, and returns `folder`.
 
-    `name` is the model size, "3b" or "7b". The weights are sampled on `device`.
+    `name` is the model size, "3b" or "7b". The tokenizer is trained on `texts`; other texts have more tokens than with
+    the published one. The weights are sampled on `device`.
 
     Raises: UserError for an unknown size.
     """
@@ -33,7 +38,7 @@ def build_shape(folder: Path, name: str, *, seed: int = 0, device: str = "cpu") 
 
     if name not in TEXT_SIZES:
         raise UserError(f"unknown model size {name!r}; known sizes: {', '.join(sorted(TEXT_SIZES))}")
-    tokenizer = train_tokenizer(_TEXTS, 600)
+    tokenizer = train_tokenizer(texts, _MAX_ENTRIES)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     text = TEXT_SIZES[name]
     config = Qwen2_5_VLConfig(
