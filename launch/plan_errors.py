@@ -1,23 +1,25 @@
 """Compares the cost model of `launch plan` with our own measurements in docs/benchmarks."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vaserl.planning.device import device_of
 from vaserl.planning.hardware import ACCELERATORS, GIB, parse_cluster
-from vaserl.planning.job_plan import plan_job
+from vaserl.planning.job_plan import JobPlan, plan_job
 from vaserl.planning.learner_cost import LearnerCost, total
 from vaserl.planning.load import GroupLoad, job_load
 from vaserl.planning.model_shape import ModelShape, read_shape
 from vaserl.planning.rollout_cost import RolloutCost
-from vaserl.settings import LearnerSettings, RolloutSettings, TrainSettings
+from vaserl.settings import LearnerSettings, RolloutSettings, SftSettings, TrainSettings
 
 BENCHMARKS = Path(__file__).parents[1] / "docs" / "benchmarks"
-HELD_OUT = ("step_h200_3b", "learner_h200_3b")
-"""Measurements that were not used to fit the constants: those of the other model size."""
+_PLANS = ("plan_h200_7b_32", "plan_h200_7b_16", "plan_h200_3b_32")
+"""Measurements of the shipped configs by `launch bench plan`; predicted_h200.json was written before."""
+HELD_OUT = ("step_h200_3b", "learner_h200_3b", *_PLANS)
+"""Measurements that were not used to fit the constants: those of the other model size, and those of the configs."""
 _STEPS = ("step_h200_7b", "step_h200_7b_compiled", "step_h200_7b_checkpoints", "step_h200_3b")
 _LEARNERS = ("learner_h200_7b", "learner_h200_7b_256", "learner_h200_3b")
 _CLIP = 3072
@@ -61,11 +63,42 @@ class Comparison:
 
 def comparisons() -> list[Comparison]:
     """Returns all measurements with their predictions."""
-    return [*_of_steps(), *_of_learners(), *_of_engine(), *_of_cpus()]
+    return [*_of_jobs(), *_of_steps(), *_of_learners(), *_of_engine(), *_of_cpus()]
+
+
+def replanned(measured: Mapping[str, Any]) -> JobPlan:
+    """Returns the prediction that the present cost model makes for a measurement of the bench plan."""
+    kind = TrainSettings if measured["job"] == "train" else SftSettings
+    settings = kind.model_validate(measured["settings"])
+    mean = measured["length_mean"]
+    load = job_load(
+        settings,
+        frame_size=(measured["frame_size"][0], measured["frame_size"][1]),
+        num_text=measured["num_text_tokens"],
+        num_vases=measured["num_vases"],
+        num_new=round(mean) if mean else None,
+    )
+    return plan_job(settings, ModelShape(**measured["shape"]), parse_cluster(measured["cluster"]), load)
 
 
 def _read(name: str) -> dict[str, Any]:
     return json.loads((BENCHMARKS / f"{name}.json").read_text())
+
+
+def _of_jobs() -> Iterator[Comparison]:
+    for name in _PLANS:
+        measured = _read(name)
+        plan = replanned(measured)
+        yield Comparison(file=name, quantity="step, s", measured=measured["step_s"]["median"], predicted=plan.step_s)
+        for phase in ("rollout", "learn"):
+            yield Comparison(
+                file=name,
+                quantity=f"{phase}, s",
+                measured=measured["phases_s"][phase]["median"],
+                predicted=total(plan.phases[phase]),
+            )
+        peak = measured["peak_gpu_gib"]
+        yield Comparison(file=name, quantity="peak memory, GiB", measured=peak, predicted=plan.fullest / GIB)
 
 
 def _of_steps() -> Iterator[Comparison]:

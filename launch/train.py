@@ -23,6 +23,7 @@ from vaserl.evaluation.constant_caption import constant_caption
 from vaserl.evaluation.reading import reward_reader
 from vaserl.evaluation.validation import make_validation
 from vaserl.grpo import ConstantBaseline, Grpo, train, train_ahead
+from vaserl.planning.bundles import is_gpu_shared
 from vaserl.planning.requests import job_bypass_reason, role_requests
 from vaserl.policy.model_folder import check_model_folder
 from vaserl.policy.start import check_start
@@ -113,11 +114,15 @@ def _train(
                 encoders.fill(grpo.clips(begin.after_step + 1))
             features = encoders.reader() if encoders else None
             ranks = start_ranks(settings, placement["learner"], features)
-            engines = start_engines(settings, placement["rollout"], features, ranks)
+            # an engine counts all memory that its GPU loses while it starts as its own, so a rank that loads its model
+            # meanwhile would make the engine's cache smaller by as much
+            waits = is_gpu_shared(requests, "learner", "rollout")
+            engines = None if waits else start_engines(settings, placement["rollout"], features, ranks)
             rewards = RewardPool(settings.reward, placement["reward"])
             num_parameters = ranks.wait_until_ready()
             warn_of_little_space(begin, num_parameters)
             start = continue_from(begin, ranks, folder, settings.rollout.max_fingerprint_gap, settings.start)
+            engines = engines or start_engines(settings, placement["rollout"], features, ranks)
             rewards.wait_until_ready()
             rewards.prepare(records)
             engines.wait_until_ready()

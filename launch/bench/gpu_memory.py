@@ -53,6 +53,8 @@ class GpuMemoryWatch:
             self._process.terminate()
             self._process.wait()
             self._thread.join()
+            if self._process.stdout:
+                self._process.stdout.close()
             if has_failed and error is None:
                 raise UserError(f"{_QUERY[0]} ended with exit code {self._process.returncode}: no GPU memory was read")
 

@@ -19,11 +19,11 @@ from vaserl.planning.hardware import GIB, parse_cluster
 from vaserl.planning.job_plan import JobPlan, plan_job
 from vaserl.planning.learner_cost import total
 from vaserl.planning.load import job_load
-from vaserl.planning.model_shape import ModelShape, read_shape
+from vaserl.planning.model_shape import read_shape
 from vaserl.report.timeline import seconds_by_phase
 from vaserl.runs.rows import TimelineSpan
 from vaserl.runs.run import Run, SftRun
-from vaserl.settings import SftSettings, TrainSettings, load_config
+from vaserl.settings import TrainSettings, load_config
 
 WARM_UP = 1
 """Number of steps at the start of a run that are not counted: code is compiled and clips are encoded in them."""
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Runs the job in a new run folder and measures its steps, except the first `WARM_UP` steps.
 
     Returns: seconds of a step and of its phases, peak of GPU memory, tokens, the prediction for the same settings, and
-    the settings themselves, from which the prediction can be computed again.
+    the settings themselves, from which `launch plan_errors` computes the prediction again.
     """
     if arguments.num_steps <= WARM_UP:
         raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {WARM_UP} steps")
@@ -119,21 +119,6 @@ def prediction(plan: JobPlan) -> dict[str, Any]:
         "phases_s": {name: dict(parts) for name, parts in plan.phases.items()},
         "peak_gpu_gib": plan.fullest / GIB,
     }
-
-
-def replanned(measured: Mapping[str, Any]) -> JobPlan:
-    """Returns the prediction that the present cost model makes for a measurement of this bench."""
-    kind = TrainSettings if measured["job"] == "train" else SftSettings
-    settings = kind.model_validate(measured["settings"])
-    mean = measured["length_mean"]
-    load = job_load(
-        settings,
-        frame_size=(measured["frame_size"][0], measured["frame_size"][1]),
-        num_text=measured["num_text_tokens"],
-        num_vases=measured["num_vases"],
-        num_new=round(mean) if mean else None,
-    )
-    return plan_job(settings, ModelShape(**measured["shape"]), parse_cluster(measured["cluster"]), load)
 
 
 def words(measured: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -148,14 +149,19 @@ def _smaller(folder: Path, words: list[str], job: str) -> list[str]:
 
 def _make_data(folder: Path, *, is_tiny: bool) -> None:
     num_test, num = (2, 8) if is_tiny else (NUM_TEST, NUM_TEST + NUM_VAL + NUM_TRAIN)
-    write_published_layout(folder / "VaseVQA-3D", [f"7fa{n}-42d1_{n + 1}" for n in range(num)], num_test=num_test)
-    (folder / "configs").symlink_to(ROOT / "configs")
-    (folder / "weights").mkdir()
+    making, clip = folder / "making", folder / "weights" / "clip-vit-base-patch32"
+    shutil.rmtree(making, ignore_errors=True)
+    shutil.rmtree(clip, ignore_errors=True)
+    if not (folder / "configs").exists():
+        (folder / "configs").symlink_to(ROOT / "configs")
+    clip.parent.mkdir(exist_ok=True)
     if is_tiny:
-        tiny_clip(folder / "weights")
-        (folder / "weights" / "clip").rename(folder / "weights" / "clip-vit-base-patch32")
+        tiny_clip(clip.parent)
+        (clip.parent / "clip").rename(clip)
     else:
-        _make_clip(folder / "weights" / "clip-vit-base-patch32")
+        _make_clip(clip)
+    write_published_layout(making, [f"7fa{n}-42d1_{n + 1}" for n in range(num)], num_test=num_test)
+    making.rename(folder / "VaseVQA-3D")
 
 
 def _make_clip(folder: Path) -> None:

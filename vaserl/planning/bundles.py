@@ -60,6 +60,12 @@ def form_bundles(requests: Mapping[str, ActorRequest], collective_size: int) -> 
     return tuple(bundles)
 
 
+def is_gpu_shared(requests: Mapping[str, ActorRequest], *roles: str) -> bool:
+    """Returns True if some GPU is shared by actors of all of these roles."""
+    sharers = [member for member in _members(requests) if member.is_sharer]
+    return any(set(roles) <= {member.role for member in gpu} for gpu in _shared_gpus(sharers, requests))
+
+
 def _members(requests: Mapping[str, ActorRequest]) -> list[Member]:
     return [
         Member(role=role, index=index, num_gpus=request.num_gpus)

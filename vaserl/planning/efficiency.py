@@ -2,7 +2,8 @@
 
 Those for GPUs were fitted to measurements on one H200 (docs/benchmarks: step_h200_7b, step_h200_7b_compiled,
 step_h200_7b_checkpoints, rollout_h200_7b, learner_h200_7b, learner_h200_7b_256) and are taken to hold for other GPUs;
-step_h200_3b and learner_h200_3b were left out of the fit. Those for CPUs were fitted to learner_cpu_tiny and to the
+step_h200_3b, learner_h200_3b and plan_h200_* were left out of the fit. `prepare_s` was fitted to the supervised steps
+of road_h200_7b. Those for CPUs were fitted to learner_cpu_tiny and to the
 rollout of overlap_cpu. docs/planning.md states the errors.
 """
 
@@ -21,6 +22,8 @@ class Efficiency:
     """The same for the projection to the vocabulary, with softmax and entropy."""
     tower: float
     """The same for the vision tower, with decoding and resizing of the clip."""
+    prepare_s: float
+    """Seconds in which an encoder decodes and resizes a clip and stores its features, for each of the clip's tokens."""
     bandwidth: float
     """Share of the stated bandwidth that decoding and element-wise operations reach."""
     passes_forward: float
@@ -54,6 +57,7 @@ GPU = Efficiency(
     attention=0.20,
     head=0.32,
     tower=0.053,
+    prepare_s=0.00012,
     bandwidth=0.80,
     passes_forward=9.7,
     passes_backward=19.4,
@@ -73,6 +77,7 @@ CPU = Efficiency(
     attention=0.38,
     head=0.38,
     tower=0.47,
+    prepare_s=0.0,
     bandwidth=0.5,
     passes_forward=0.0,
     passes_backward=0.0,

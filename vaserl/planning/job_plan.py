@@ -20,6 +20,7 @@ _START_S = 150.0
 """Seconds until the first step: models are loaded, and engines captured as CUDA graphs (56 to 99 s measured)."""
 _COMPILE_S = 90.0
 _REWARD_S = 0.02
+_FRAMES_OF_A_PATCH = 2
 _TOKEN_BYTES = 30
 """Bytes of a completion's token in the run's files: its text, id and log-probability."""
 _STATE_BYTES = 12
@@ -51,6 +52,8 @@ class JobPlan:
     step_s: float
     encode_s: float
     """Seconds in which all encoders together encode the clips of a step for the first time; 0 without a store."""
+    first_s: float
+    """Seconds of a step whose clips are all encoded for the first time."""
     run_s: float
     disk: Mapping[str, float]
     """Bytes by use, at the end of the run."""
@@ -131,7 +134,6 @@ class _Planner:
             phases["publish"] = {"publish": seconds}
         step = self.step_s({name: total(parts) for name, parts in phases.items()})
         encode = self.encode_s()
-        num_first = min(self.load.num_steps, -(-self.load.num_vases // self.load.num_groups))
         start = _START_S + _COMPILE_S * self.settings.learner.compile
         gpu = self.cluster.accelerator
         needed = self.share("rollout") * group.num_tokens * self.kv() if self.engine else 0.0
@@ -144,7 +146,8 @@ class _Planner:
             phases=phases,
             step_s=step,
             encode_s=encode,
-            run_s=start + num_first * max(step, encode) + (self.load.num_steps - num_first) * step,
+            first_s=self.first_s(step, encode),
+            run_s=start + self.steps_s(step, encode),
             disk=self.disk(),
             publish_bytes=self.publish_bytes(),
             cache_share=min(1.0, max(0.0, cache) / needed) if needed else 1.0,
@@ -171,7 +174,31 @@ class _Planner:
         encoders = self.requests["features"].num_actors
         if not self.is_stored or not encoders:
             return 0.0
-        return self.load.num_groups * tower_s(self.shape, self.device("features"), self.load.group.num_clip) / encoders
+        device, tokens = self.device("features"), self.load.group.num_clip
+        clip_s = tower_s(self.shape, device, tokens) + tokens * device.efficiency.prepare_s
+        return self.load.num_groups * clip_s / encoders
+
+    def first_s(self, step: float, encode: float) -> float:
+        """Returns the seconds of a step with new clips. GRPO encodes ahead, while a step runs; supervised training
+        encodes a clip when it needs it."""
+        return max(step, encode) if isinstance(self.settings, TrainSettings) else step + encode
+
+    def steps_s(self, step: float, encode: float) -> float:
+        """Returns the seconds of all steps."""
+        load = self.load
+        first = min(load.num_steps, load.num_vases * self.encodings() / load.num_groups)
+        return first * self.first_s(step, encode) + (load.num_steps - first) * step
+
+    def encodings(self) -> float:
+        """Returns how often a vase's clip is encoded, on average.
+
+        A turned clip has other features if it begins inside a patch of `_FRAMES_OF_A_PATCH` frames, so supervised
+        training encodes a clip again until each beginning was drawn.
+        """
+        load, settings = self.load, self.settings
+        starts = _FRAMES_OF_A_PATCH if isinstance(settings, SftSettings) and settings.rotate_clips else 1
+        epochs = max(1.0, load.num_steps * load.num_groups / load.num_vases)
+        return starts * (1 - (1 - 1 / starts) ** epochs)
 
     def gpus(self) -> tuple[GpuUse, ...]:
         on_gpu: dict[tuple[str, int], list[str]] = {}
@@ -219,7 +246,7 @@ class _Planner:
         else:
             parts["model"] = whole
         if self.is_stored:
-            stored = self.load.num_vases * self.load.group.feature_bytes(self.shape, itemsize)
+            stored = self.load.num_vases * self.encodings() * self.load.group.feature_bytes(self.shape, itemsize)
             parts["features, each node"] = min(settings.features.max_gb * 1e9, stored)
         return parts
 

@@ -65,6 +65,7 @@ def plan_json(plan: JobPlan, problems: Sequence[str], remedies: Sequence[Remedy]
         "phases_s": {name: dict(parts) for name, parts in plan.phases.items()},
         "step_s": plan.step_s,
         "encode_s": plan.encode_s,
+        "first_s": plan.first_s,
         "run_s": plan.run_s,
         "disk_bytes": dict(plan.disk),
         "publish_bytes": plan.publish_bytes,
@@ -87,8 +88,8 @@ def _idle_notes(job: PlannedJob, plan: JobPlan) -> list[str]:
 
 
 def _step_note(job: PlannedJob, plan: JobPlan) -> str:
-    if plan.encode_s > plan.step_s:
-        return f"{plan.encode_s:.1f} s while the encoders see a clip for the first time"
+    if plan.first_s > plan.step_s:
+        return f"{plan.first_s:.1f} s while the encoders see a clip for the first time"
     return ""
 
 

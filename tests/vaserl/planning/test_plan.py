@@ -12,7 +12,7 @@ from vaserl.planning.learner_cost import total
 from vaserl.planning.load import job_load
 from vaserl.planning.model_shape import read_shape
 from vaserl.planning.remedies import PlannedJob
-from vaserl.settings import TrainSettings
+from vaserl.settings import SftSettings, TrainSettings
 
 ROOT = Path(__file__).parents[3]
 COLOCATED = {"num_gpus": 0.5, "engine_args": {"gpu_memory_utilization": 0.3}}
@@ -79,6 +79,31 @@ def test_disk_and_network_of_an_adapter():
     assert plan.disk["weights"] == 3 * 80_740_352 * 2
     assert plan.disk["features, each node"] == 100 * 3072 * 3584 * 2
     assert plan.run_s > 150 + 10 * plan.step_s
+
+
+def test_supervised_steps_wait_for_the_encoder_and_grpo_steps_do_not():
+    settings = SftSettings.model_validate(
+        {
+            "run_dir": "run",
+            "num_epochs": 2,
+            "vases_per_step": 8,
+            "model": {"path": "shape:7b"},
+            "data": {"path": "data", "num_frames": 24},
+            "learner": {"num_gpus": 0.9, "gradient_checkpointing": True},
+            "features": {"num_gpus": 0.1},
+        }
+    )
+    load = job_load(settings, frame_size=(448, 448), num_text=15, num_vases=80)
+    job = PlannedJob(settings=settings, shape=read_shape("shape:7b"), cluster=parse_cluster("1x1xh200"), load=load)
+    plan = job.plan()
+    assert plan.first_s == pytest.approx(plan.step_s + plan.encode_s)
+    # 20 steps, and 80 clips with two beginnings each: one in the first epoch, the other in half of the second draws
+    assert plan.run_s == pytest.approx(150 + 20 * plan.step_s + 1.5 * 80 / 8 * plan.encode_s)
+    assert plan.disk["features, each node"] == 1.5 * 80 * 3072 * 3584 * 2
+    still = job.changed({"rotate_clips": False}).plan()
+    assert still.run_s == pytest.approx(150 + 20 * plan.step_s + 80 / 8 * plan.encode_s)
+    ahead = planned("1x1xh200").plan()
+    assert ahead.first_s == max(ahead.step_s, ahead.encode_s)
 
 
 def test_more_engines_shorten_the_rollout_and_change_nothing_else():
