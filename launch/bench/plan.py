@@ -25,7 +25,7 @@ from vaserl.runs.rows import TimelineSpan
 from vaserl.runs.run import Run, SftRun
 from vaserl.settings import TrainSettings, load_config
 
-WARM_UP = 1
+_WARM_UP = 1
 """Number of steps at the start of a run that are not counted: code is compiled and clips are encoded in them."""
 PHASES = ("rollout", "reward", "learn", "publish")
 """Phases that a plan predicts. Checkpoints and validations are measured, but a plan does not count them."""
@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Runs the job in a new run folder and measures its steps, except the first `WARM_UP` steps.
+    """Runs the job in a new run folder and measures its steps, except the first `_WARM_UP` steps.
 
     Returns: seconds of a step and of its phases, peak of GPU memory, tokens, the prediction for the same settings, and
     the settings themselves, from which `launch plan_errors` computes the prediction again.
     """
-    if arguments.num_steps <= WARM_UP:
-        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {WARM_UP} steps")
+    if arguments.num_steps <= _WARM_UP:
+        raise UserError(f"--num-steps {arguments.num_steps}: a measurement needs more than {_WARM_UP} steps")
     kind = config_kind(arguments.config)
     settings = load_config(kind, arguments.config, arguments.overrides)
     cluster = parse_cluster(arguments.cluster)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             settings = settings.model_copy(update={"run_dir": run_dir})
             sft.run(settings)
             folder = SftRun(run_dir)
-        steps = step_seconds(folder.timeline)
+        steps = phase_seconds(folder.timeline)
         lengths = [row["length/mean"] for row in folder.metrics if "length/mean" in row]
     size, num_vases = data_of(settings)
     mean = sum(lengths) / len(lengths) if lengths else None
@@ -82,16 +82,16 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "num_vases": num_vases,
         "num_text_tokens": arguments.text_tokens,
         "length_mean": mean,
-        "num_steps_measured": len(steps) - WARM_UP,
-        **measurement(steps[WARM_UP:], memory.peak_gib),
-        "warm_up": steps[:WARM_UP],
+        "num_steps_measured": len(steps) - _WARM_UP,
+        **measurement(steps[_WARM_UP:], memory.peak_gib),
+        "warm_up": steps[:_WARM_UP],
         "predicted": prediction(plan_job(settings, shape, cluster, load)),
         "settings": settings.model_dump(mode="json"),
         **circumstances(),
     }
 
 
-def step_seconds(spans: Sequence[TimelineSpan]) -> list[dict[str, float]]:
+def phase_seconds(spans: Sequence[TimelineSpan]) -> list[dict[str, float]]:
     """Returns the seconds of each step's phases, in the order of the steps; those of a step are all in `PHASES`."""
     by_phase = seconds_by_phase(spans)
     steps = sorted(by_phase["learn"])
