@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             settings = settings.model_copy(update={"run_dir": run_dir})
             sft.run(settings)
             folder = SftRun(run_dir)
-        steps = phase_seconds(folder.timeline)
+        steps = seconds_of_steps(folder.timeline)
         lengths = [row["length/mean"] for row in folder.metrics if "length/mean" in row]
     size, num_vases = data_of(settings)
     mean = sum(lengths) / len(lengths) if lengths else None
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def phase_seconds(spans: Sequence[TimelineSpan]) -> list[dict[str, float]]:
+def seconds_of_steps(spans: Sequence[TimelineSpan]) -> list[dict[str, float]]:
     """Returns the seconds of each step's phases, in the order of the steps; those of a step are all in `PHASES`."""
     by_phase = seconds_by_phase(spans)
     steps = sorted(by_phase["learn"])

@@ -24,7 +24,7 @@ import open_clip
 from safetensors.torch import save_file
 
 from launch.bench.gpu_memory import GpuMemoryWatch
-from launch.bench.plan import phase_seconds
+from launch.bench.plan import seconds_of_steps
 from launch.bench.timing import circumstances
 from launch.sft import tokenizer_texts
 from tests.fakes.published_layout import write_published_layout
@@ -123,7 +123,7 @@ def _run(folder: Path, number: int, command: str, memory: GpuMemoryWatch, *, is_
     }
     if code == 0 and job in ("train", "sft") and not is_elsewhere:
         run = Run(folder / "runs/7b/grpo") if job == "train" else SftRun(folder / "runs/7b/sft")
-        row |= {"steps_s": phase_seconds(run.timeline), "metrics": run.metrics}
+        row |= {"steps_s": seconds_of_steps(run.timeline), "metrics": run.metrics}
     return row
 
 

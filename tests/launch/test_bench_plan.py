@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from launch.bench.gpu_memory import GpuMemoryWatch
-from launch.bench.plan import measurement, phase_seconds
+from launch.bench.plan import measurement, seconds_of_steps
 from vaserl.errors import UserError
 from vaserl.runs.rows import TimelineSpan
 
@@ -18,7 +18,7 @@ def test_measurement_counts_what_a_plan_predicts():
             end = now + seconds * step
             spans.append(TimelineSpan(step=step, phase=phase, worker="driver", start_s=now, end_s=end))
             now = end
-    steps = phase_seconds(spans)
+    steps = seconds_of_steps(spans)
     assert steps[2] == pytest.approx({name: 3 * seconds for name, seconds in durations.items()})
     measured = measurement(steps[1:], 12.0)
     assert measured["step_s"] == pytest.approx({"median": 18.75, "lowest": 15.0, "highest": 22.5})  # 7.5 * (2, 3)
