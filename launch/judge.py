@@ -32,7 +32,7 @@ from vaserl.judge.cards import judge_card
 from vaserl.judge.gates import failed_gates
 from vaserl.judge.geometric import GeometricJudge
 from vaserl.judge.inputs import read_objects
-from vaserl.judge.judge import PairJudge
+from vaserl.judge.judge import PairJudge, check_families
 from vaserl.judge.mode import MODES
 from vaserl.judge.montage import PairImages
 from vaserl.judge.montage_files import MontageFiles
@@ -77,6 +77,8 @@ def run(settings: JudgeSettings, action: JudgeAction) -> dict[str, Any]:
                 )
             report = run_certify(settings, objects, judge, files, second)
         else:
+            if action == "pairs" and settings.second is not None:
+                check_families(judge.binding.judge, judge_card(settings.second))
             report = _ACTIONS[action](settings, objects, judge, files)
     values = _write(settings, report)
     failed = failed_gates(report.gates)

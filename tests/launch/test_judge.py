@@ -190,6 +190,9 @@ def test_pairs_are_of_a_training_judge_only(
     run(settings, "pairs")
     rows = [json.loads(line) for line in (tmp_path / "run" / "preferences.jsonl").read_text().splitlines()]
     assert [Path(row["chosen"]).parent.name for row in rows] == ["true"] * NUM_JARS
+    assert {row["judge_family"] for row in rows} == {"geometric"}
+    with pytest.raises(UserError, match="are both of the family 'geometric'"):
+        run(settings.model_copy(update={"second": JudgeModelSettings(role="evaluation")}), "pairs")
     evaluation = settings.model_copy(
         update={"judge": JudgeModelSettings(role="evaluation"), "run_dir": tmp_path / "other"}
     )

@@ -142,7 +142,9 @@ def run_pairs(
     if not failed_gates(gates):
         training = [verdict for verdict in verdicts.values() if isinstance(verdict, TrainingVerdict)]
         found = mesh_preferences(training, {pair.id: pair for pair in pairs})
-        rows = [{k: str(v) if isinstance(v, Path) else v for k, v in asdict(each).items()} for each in found]
+        card = session.binding.judge
+        judge = {"judge": card.name, "judge_family": card.family, "judge_sha256": card.sha256}
+        rows = [{k: str(v) if isinstance(v, Path) else v for k, v in asdict(each).items()} | judge for each in found]
         write_atomic(file, json_lines(rows))
     table = tally_table("Pairs of generators", _by_generators(pairs, verdicts))
     return _report("Preferences", session, gates, [table], pairs, files)

@@ -141,7 +141,8 @@ class JudgeSettings(Section):
     judge: JudgeModelSettings = JudgeModelSettings()
     """The judge."""
     second: JudgeModelSettings | None = None
-    """A second judge, of another family; certify then counts only verdicts on which both agree."""
+    """A second judge, of another family. certify then counts only verdicts on which both agree. For pairs it is the
+    evaluation judge that will score what is trained on the preferences; it isn't asked."""
     render: RenderSettings = RenderSettings()
     """Images that the judges see."""
     calibrate: CalibrateSettings = CalibrateSettings()
