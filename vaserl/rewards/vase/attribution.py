@@ -171,7 +171,7 @@ _LEADING = re.compile(
     r"|(?:an? |the )?(?:painter|artist|potter|member|hand)s? (?:of|from|in|within) "
     r"(?=(?:the )?(?:[a-z'-]+ ){1,3}(?:group|class|workshop|cluster)\b)"
     r"|(?:artist|painter|potter) (?:now |conventionally |today )*"
-    r"(?:known|called|named|nicknamed|dubbed|identified)(?: as)?\b"
+    r"(?:known|called|named|nicknamed|dubbed|identified)(?: by (?:[a-z-]+ ){1,3}(?=as\b))?(?: as)?\b"
     r"|an?\b(?!-| \d| p\b)|the\b|hand\b|of\b|himself\b|\W)+\s*"
 )
 _KNOWN_AS = re.compile(
@@ -261,6 +261,8 @@ def _read_name(text: str) -> Attribution | None:
         return None
     if not words or (_nobody().issuperset(words) and not _LETTERED.fullmatch(f"{role.capitalize()} {name.upper()}")):
         return None
+    if role == "workshop" and places().keys() >= set(words) - {role}:
+        return None  # "a Campania workshop"
     if role == "potter" and known_hand(name, ""):
         role = ""
     known = known_hand(name, role)

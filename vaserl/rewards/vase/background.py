@@ -29,7 +29,8 @@ _CAREER = re.compile(
     rf"{_IN_CLAUSE}"
     # "5th century B.C.E. Athens, Greece" is a museum's line of date and place
     rf"|(?:in )?[\w]+[ -]century{_ERA} (?:greek |athenian )?"
-    r"(?:(?:athens|attica|greece|britain|europe)(?!,? greece)|artisan|artist|painter|potter|vase[ -]painter|master)\b"
+    r"(?:(?:athens|attica|greece|britain|europe)(?!,? greece)|artisan|artist|painter|potter|vase[ -]painter|master"
+    r"|(?:comic |tragic |lyric |epic )?poet|playwright|philosopher|historian|traveller)\b"
     r"|(?:(?<=painter)|(?<=artist)|(?<=potter)|(?<=artisan)) of the (?:[\w-]+ ){1,4}?century"
     rf"{_ERA})"
 )

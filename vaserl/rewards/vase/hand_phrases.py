@@ -209,7 +209,7 @@ def known_phrases() -> tuple[re.Pattern[str], ...]:
         ),
         re.compile(
             r"\b(?:(?:vase[ -])?(?:painter|potter)|the (?:[\w-]+ ){0,2}artist"
-            r"|(?:work|hand) (?:of|by|is that of|was that of)|attributes? (?:\w+ )?to|"
+            r"|(?:work|hand) (?:of|by|is that of|was that of)|whose name (?:is|was)|attributes? (?:\w+ )?to|"
             rf"(?:painter|potter|artist|hand)(?: of (?:this|the) [\w-]+)? ?"
             r"(?:(?:is|was)(?: \w+ to be)?|may be|could be|:)) "
             rf"(?P<names>(?:{_RELATION} )?{name})"
@@ -231,6 +231,7 @@ def vessel_phrases() -> tuple[re.Pattern[str], ...]:
     """Returns the expressions of a group before a vessel: "a Leagros Group amphora", "Group E amphora"."""
     return (
         re.compile(rf"\b(?P<names>group [egr])(?= {_vessel()}\b)"),
+        re.compile(r"^\s*(?P<names>workshop of [a-z]+ (?:[a-z]{1,3} ?)?\d[\d.]*)(?!\w)"),
         re.compile(
             rf"(?:^\s*|(?<=\ba )|(?<=\ban )|(?<=\bthis ))"
             rf"(?P<names>(?:{_WORD} ){{1,3}}?(?:group|class|workshop|painter))(?= {_vessel()}\b)"
@@ -252,7 +253,7 @@ def alone() -> re.Pattern[str]:
         rf"(?: (?:or|and) (?:the )?(?:{_WORD} ){{1,4}}?painter)?"
         rf"|(?:group|class) of (?:the )?(?:{_known()}|(?:{_WORD} ){{1,3}}?(?:[a-z]{{1,2}} ?)?\d[\d.]*)|"
         rf"(?!(?:{common}|{scene})\b)(?:{_WORD} ){{1,3}}?(?:group|workshop|class)|{_known()}\b)"
-        rf"{_OR_HIS}(?: \(?\?\)?)?)(?=\s*(?:{_MARK}|\?|(?:beazley|trendall|haspels|bothmer)\b))"
+        rf"{_OR_HIS}(?: \(?\?\)?)?)(?=\s*(?:{_MARK}|\?|(?:beazley|trendall|haspels|bothmer|fl)\b))"
     )
 
 

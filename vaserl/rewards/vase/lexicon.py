@@ -152,11 +152,16 @@ def _perhaps_misspelt(word: str, following: str) -> tuple[tuple[str, int], ...]:
         return ()
     found = []
     known = word in lexicon_words()
-    if len(following) > 1 and known != (following in lexicon_words()) and following.isascii():
-        found.append((f"{word} {following}", 2))
-    if not known and word not in STOP_WORDS and word not in CONNECTIVES and word not in _NOT_MISSPELT:
+    one_known = known != (following in lexicon_words())
+    if len(following) > 1 and one_known and following.isascii() and not _is_ordinary(following if known else word):
+        found.append((f"{word} {following}", 2))  # but "painted amphora" is no pointed one
+    if not known and not _is_ordinary(word):
         found.append((word, 1))
     return tuple(found)
+
+
+def _is_ordinary(word: str) -> bool:
+    return word in STOP_WORDS or word in CONNECTIVES or word in _NOT_MISSPELT
 
 
 _SHORTEST_MISSPELT = 5

@@ -19,6 +19,8 @@ def text_lines(text: str, max_chars: int) -> list[str]:
     if "<" in text or "&" in text:
         text = _BLOCK.sub("\n", html.unescape(text) if "&" in text else text)
     text = _GLUED.sub(r"\n\g<0>", text)
+    if "Date" in text:
+        text = _GLUED_DATE.sub("Date: ", text)
     if "•" in text:
         text = text.replace("•", "\n")
     if len(text.splitlines()) < 2:
@@ -35,6 +37,9 @@ def text_lines(text: str, max_chars: int) -> list[str]:
 _BLOCK = re.compile(r"</?(?:p|div|br|li|ul|ol|tr|td|th|table|h[1-6]|d[dlt]|section|article)\b[^<>]*>", re.IGNORECASE)
 # "Side A: lionSide B: deer", "kraters5th century"; one character is consumed, because the search for it is fast
 _GLUED = re.compile(r"[A-Z\d](?<=[a-z]{3}.)(?:(?<!\d)(?=[a-z]{2})|(?<=\d)(?=(?:st|nd|rd|th) [Cc]ent))")
+_GLUED_DATE = re.compile(
+    r"^Date(?=(?:first|second|third|fourth|last|early|late|mid|ca|c\.|about|around|\d))", re.MULTILINE
+)
 _MOST_LINES = 150
 """Number of lines beyond which the rest of a text is one line, so that a flood of line breaks takes no time."""
 _BULLET = re.compile(r"^[·>*-]+ +")

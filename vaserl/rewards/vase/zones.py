@@ -28,7 +28,12 @@ def without_numbers(normal: str) -> str:
     normal = _MEASURE.sub(" , ", normal)
     normal = _inventory().sub(f" {CUT} ", normal)
     normal = _LITERATURE.sub(f" {CUT} ", normal)
-    return _CREDIT.sub(f" {CUT} ", normal) if any(map(normal.__contains__, _CREDITS)) else normal
+    return _CREDIT.sub(_credit_only, normal) if any(map(normal.__contains__, _CREDITS)) else normal
+
+
+def _credit_only(match: re.Match[str]) -> str:
+    """Removes a credit line, unless it names a vessel: "a volute krater acquired by the museum"."""
+    return match[0] if _OF_A_VESSEL.search(match[0]) else f" {CUT} "
 
 
 _NUM = r"\d{1,4}(?:[.,]\d{1,3})?(?: \d{1,2}/\d{1,2}|/\d{1,2})?"

@@ -32,6 +32,7 @@ def dates(text: str) -> list[tuple[int, int]]:
         "Red-figure gradually replaced black-figure after 520 BC",
         "Euaion was the son of the dramatist Aeschylus (525-456 BC)",
         "The poet Anakreon came to the city in the late 500s BC",
+        "A fourth-century B.C. comic poet laughs at such guests",
         "It is from the reign of Alexander the Great (336-323 BC)",
         "The battle of Marathon (490 BC) was won by few",
         "After the Persian Wars (490-479 BC) such scenes were rare",

@@ -47,6 +47,15 @@ def ids(text: str, dimension: str) -> list[str]:
         ("Regions with workshops were Apulia, Lucania, Paestum and Campania. A bail-amphora.", ""),
         ("Siana cup, found at Siana, Rhodes", ""),
         ("Cup\nPlace of discovery\nEretria\nCulture\nAttic", "athenian"),
+        # places behind a word that is no vessel
+        ("Kept by the Antiquities Office of the City of Athens; alabastron", ""),
+        ("A prince from Athens, one of seven youths, slays the bull. Pot.", ""),
+        ("The prize at the games was oil from the trees of Athens. Amphora.", ""),
+        ("A black-figure cup from Athens", "athenian"),
+        ("A stamnos, painted in the city of Attica in Greece", "athenian"),
+        ("Polygnotos, working at Athens, painted this stamnos", "athenian"),
+        ("The potters of Athens made this kylix", "athenian"),
+        ("A krater from a Campania workshop", "campanian"),
         # comparanda and models
         ("The style is close to that of Corinthian vases, but the clay is Boeotian.", "boeotian"),
         ("The closest parallels are Attic cups of the Haimon Group; this skyphos was made in Boeotia.", "boeotian"),
@@ -118,6 +127,10 @@ def test_parse_caption_reads_a_date_under_the_label_of_an_object():
             "pair of sphinxes.",
             "pyxis/tripod",
         ),
+        # an ordinary word beside a shape is no misspelt type, a vessel in a credit line is no donor
+        ("A painted amphora", "amphora"),
+        ("A poited amphora", "amphora/pointed"),
+        ("A volute krater acquired by the museum in 1983", "krater/volute"),
         # an English word on another line than the name
         ("Oinochoe\nObject: jug", "oinochoe"),
         # plain words explain a name, unless "or" joins them
@@ -169,6 +182,10 @@ def test_parse_caption_reads_the_shape_in_museums_wording(text, expected):
         ("Signed by no one, but close to the Cuttlefish-Painter", "cuttlefish painter near"),
         ("Attributed to the Darius and Underworld Painters", "darius painter; underworld painter"),
         ("Attributed to an artist in the Sydney Cluster", "sydney cluster"),
+        ("Pyxis, Attic, Workshop of Athens 894", "athens 894 workshop"),
+        ("The product of a similar workshop, a Campania workshop", ""),
+        ("By an artist dubbed by modern scholars as the Naples Painter", "naples painter"),
+        ("A cup by an artist whose name is Exekias", "exekias"),
         # what is said of an artist beside his name
         ("Pamphaios, one of the potters of Athens, made this kylix", "pamphaios"),
         ("Attributed to Makron and showing a symposium", "makron"),

@@ -145,6 +145,7 @@ def test_text_lines_joins_wrapped_prose_and_lines_that_end_with_the():
     assert len(text_lines(wrapped, 1000)) == 1
     assert text_lines("Attributed to the\nPan Painter\n\nAttic", 1000) == ["attributed to the pan painter", "attic"]
     assert text_lines("<p>Attic</p><ul><li>cup</li></ul>", 1000) == ["attic", "cup"]
+    assert text_lines("Cup\nDatesecond half of the 6th c. BC", 1000) == ["cup", "date: second half of the 6th c. bc"]
     assert text_lines("• Title: Cup\n• Date: 500 BC", 1000) == ["title: cup", "date: 500 bc"]
 
 
