@@ -13,7 +13,7 @@ from typing import Literal
 from vaserl.rewards.vase.attribution import find_attributions
 from vaserl.rewards.vase.background import BACKGROUND_WORDS, without_background
 from vaserl.rewards.vase.config import ParserConfig
-from vaserl.rewards.vase.dates import find_dates
+from vaserl.rewards.vase.dates import YearInterval, find_dates
 from vaserl.rewards.vase.decoration import depicted, is_prose, painted_in_prose, painted_words
 from vaserl.rewards.vase.facts import Facts, Term
 from vaserl.rewards.vase.generalities import GENERAL_WORDS, without_generalities
@@ -29,6 +29,7 @@ from vaserl.types import Dimension
 
 VOCABULARIES: tuple[Literal["fabric", "technique", "shape"], ...] = ("fabric", "technique", "shape")
 _ALSO_IN_GENERAL: tuple[Dimension, ...] = (*VOCABULARIES, "attribution")
+_SEVERAL = 2
 _ONE_WORD = re.compile(r"(\b[\w-]+ )?\(([\w'-]+)\)")  # "amphora (Nolan)" is a Nolan amphora
 # Explanations of a shape's name: "(drinking cup)", "(bowl for mixing wine and water)".
 _GLOSS = re.compile(
@@ -55,10 +56,21 @@ def parse_free(normal: str, parser: ParserConfig, families: Collection[str] = ()
         normal = without_denied(normal)
     if GENERAL_WORDS.isdisjoint(present) or (told := without_generalities(normal)) is normal:
         return _parse_told(normal, parser, families, listed)
-    facts, whole = (_parse_told(text, parser, families, listed) for text in (told, normal))
+    whole = _parse_told(normal, parser, families, listed)
+    if all(len(whole[d]) < _SEVERAL for d in _ALSO_IN_GENERAL):
+        return replace(whole, dating=_dates(told, parser)[0]) if whole.dating else whole
+    facts = _parse_told(told, parser, families, listed)
     # what only a general sentence states is the vase's after all: "Fish plates first appeared in … Here are a mullet …"
     facts = replace(facts, decoration=whole.decoration, **{d: facts[d] or whole[d] for d in _ALSO_IN_GENERAL})
     return replace(facts, shape=refined(facts.shape, whole.shape))
+
+
+def _dates(normal: str, parser: ParserConfig) -> tuple[tuple[YearInterval, ...], str]:
+    """Returns the dates of the vase, and the text without them and without what it tells of artists and periods."""
+    if "-century" in normal or not BACKGROUND_WORDS.isdisjoint(normal.split()):
+        normal = without_background(normal)
+    dating, normal = find_dates(normal, parser.single_year_margin_years)
+    return tuple(interval for interval in dating if interval.start < _MODERN), normal
 
 
 def _parse_told(normal: str, parser: ParserConfig, families: Collection[str], listed: bool) -> Facts:
@@ -66,10 +78,7 @@ def _parse_told(normal: str, parser: ParserConfig, families: Collection[str], li
     present = normal.split()
     if "(" in normal:
         normal = _GLOSS.sub(_gloss, normal)
-    if "-century" in normal or not BACKGROUND_WORDS.isdisjoint(present):
-        normal = without_background(normal)
-    dating, normal = find_dates(normal, parser.single_year_margin_years)
-    dating = tuple(interval for interval in dating if interval.start < _MODERN)
+    dating, normal = _dates(normal, parser)
     attribution, normal = find_attributions(normal.replace(" - ", f" {CUT} "))
     if not FINDSPOT_WORDS.isdisjoint(present):
         normal = without_findspots(normal)
