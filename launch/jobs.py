@@ -18,6 +18,8 @@ class Job:
     config file."""
     resumes: bool = False
     """True if the same command continues a job that was stopped; the job's `run` then has the parameter `fresh`."""
+    gates: bool = False
+    """True if the job's module has `gate_exit_code`, which turns the result into an exit code with `--gate`."""
     example: str | None = None
     """Path of an example config file for the job, relative to the repository. None for a job without a config file."""
     actions: tuple[str, ...] = ()
@@ -60,9 +62,10 @@ JOBS = {
     ),
     "evaluate": Job(
         module="launch.evaluate",
-        line="compares a model before and after GRPO on held-out vases",
+        line="compares systems by their captions of held-out vases",
         settings="vaserl.settings:EvaluateSettings",
         resumes=True,
+        gates=True,
         example="configs/evaluate/quickstart.toml",
     ),
     "vaseeval": Job(

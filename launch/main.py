@@ -37,9 +37,9 @@ def start_job(
     whose values replace those of that file, and `--section.key value` options that override single values. around:
     called with the job's settings; the job runs inside the context manager that it returns.
 
-    Returns: exit code 0; 2 after a UserError or if a disk is full, 1 if engine and learner disagree or several steps
-    were not finite, all with the message and no traceback; 128 + the signal's number after SIGTERM or Ctrl-C. Other
-    exceptions are not caught.
+    Returns: exit code 0, or with `--gate` that of the comparison; 2 after a UserError or if a disk is full, 1 if engine
+    and learner disagree or several steps were not finite, all with the message and no traceback; 128 + the signal's
+    number after SIGTERM or Ctrl-C. Other exceptions are not caught.
     """
     job = JOBS[name]
     arguments, overrides = read_arguments(name, argv)
@@ -59,8 +59,11 @@ def start_job(
         else:
             options = {"fresh": arguments.fresh} if job.resumes else {}
             options |= {"action": arguments.action} if job.actions else {}
+            module = importlib.import_module(job.module)
             with remembering_interrupts(), around(settings):
-                importlib.import_module(job.module).run(settings, **options)
+                result = module.run(settings, **options)
+            if job.gates and arguments.gate:
+                return module.gate_exit_code(settings, result)
     except Interruption as interruption:
         return interruption.exit_code
     except KeyboardInterrupt:  # Ctrl-C before the job was ready to be interrupted
@@ -114,6 +117,8 @@ def read_arguments(name: str, argv: Sequence[str] | None = None) -> tuple[argpar
         parser.add_argument("--cluster", help="with --dry-run: who sits where on such a cluster: 8x8xa100-80")
     if job.resumes:
         parser.add_argument("--fresh", action="store_true", help="set an earlier run in run_dir aside and start again")
+    if job.gates:
+        parser.add_argument("--gate", action="store_true", help="exit code 0 if better, 1 if worse, 2 if undecided")
     return parser.parse_known_args(argv)
 
 

@@ -133,9 +133,9 @@ def _evaluation(quickstart: QuickstartFolder, out: QuickstartFolder, training: T
         dimensions[dimension] = {"before": float(np.mean(before)), "after": float(np.mean(after)), **difference}
     return {
         "num_vases": summary["num_vases"],
-        "before": summary["sft"]["reward"],
-        "after": summary["rl"]["reward"],
-        "difference": summary["difference"]["reward"],
+        "before": summary["systems"]["sft"]["reward"],
+        "after": summary["systems"]["rl"]["reward"],
+        "difference": summary["differences"]["rl"]["reward"],
         "constant_answer": summary["constant_answer"],
         "dimensions": dimensions,
     }

@@ -18,6 +18,7 @@ BENCHES = {
     "judge": "flips and wrong verdicts of the geometric judge, by the true gap between the meshes",
     "lathe": "accuracy of the lathe's mesh of a photograph: silhouettes, Chamfer distance, profile in mm",
     "learner": "seconds of the learner's pass over a group, in the padded and the shared-prefix layout",
+    "metrics": "seconds of the metrics and intervals of an evaluation, and texts per second of its encoders",
     "overlap": "wall time of a step of the overlapped loop, relative to the longer of sampling and learning",
     "parity": "differences of log-probabilities between learner and engine, and between the layouts",
     "plan": "seconds of a step and GPU memory of a job, beside the prediction of launch plan",

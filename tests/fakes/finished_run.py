@@ -51,7 +51,7 @@ def make_run(root: Path, num_steps: int = 40, num_test: int = 96) -> Path:
         EvaluationConfig(num_resamples=2000),
     )
     folder.evaluation.path.mkdir()
-    folder.evaluation.write(result.summary, [_with_hostile_caption(result.vases[0]), *result.vases[1:]], "")
+    folder.evaluation.write(result.summary, [_with_hostile_caption(result.vases[0]), *result.vases[1:]], {})
 
     grpo = _grpo_metrics(num_steps, rng)
     write_lines(folder.grpo.metrics_file, grpo)

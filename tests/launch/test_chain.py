@@ -176,7 +176,7 @@ def test_evaluate_job_compares_both_systems_on_the_test_vases(root: Path, datase
     for line in lines:
         assert set(line["captions"]) == {"sft", "rl"}
     mean = np.mean([line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"] for line in lines])
-    assert summary["difference"]["reward"]["mean"] == pytest.approx(mean)
+    assert summary["differences"]["rl"]["reward"]["mean"] == pytest.approx(mean)
 
 
 def test_evaluate_job_captions_equal_those_of_the_own_sampler(root: Path, dataset: Path):

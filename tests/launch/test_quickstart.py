@@ -46,8 +46,8 @@ def test_quickstart_summary_has_every_part(run_dir: Path):
     assert summary["seconds_total"] >= sum(summary["seconds"].values()) - 1
     assert summary["num_steps"] == 2
     for system in ("sft", "rl"):
-        assert set(summary["eval"][system]["dimensions"]) == set(DIMENSIONS)
-    difference = summary["eval"]["difference"]["reward"]
+        assert set(summary["eval"]["systems"][system]["dimensions"]) == set(DIMENSIONS)
+    difference = summary["eval"]["differences"]["rl"]["reward"]
     assert difference["low"] <= difference["mean"] <= difference["high"]
     assert -0.5 <= summary["reward_first"] <= 1.1
     assert summary["versions"]["ray"]

@@ -17,13 +17,14 @@ from vaserl.commands import (
     rescore,
     score,
     status,
+    table,
     why,
 )
 from vaserl.commands.closed_pipe import exit_code_of
 from vaserl.errors import USER_ERROR_EXIT, UserError
 
 VERBS = (
-    *(caption, lathe, render, export, score, audit, rescore, status, check, why),
+    *(caption, lathe, render, export, score, audit, rescore, status, table, check, why),
     *(export_hub, import_published, import_chat),
 )
 

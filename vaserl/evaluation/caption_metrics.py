@@ -1,9 +1,10 @@
-"""Computes the caption metrics of the VaseVQA-3D benchmark, which compare captions with reference captions (texts).
+"""Computes metrics that compare captions with reference captions (texts), each with one value for each vase.
 
-Lexical similarity and recall have two modes. "paper" follows the published definition including its flaws, so that
-results can be compared with published ones. "strict" corrects one flaw, which the docstring of each metric explains.
-Any text encoder can be used: the published cosine and recall used the text encoder of CLIP, the published FID (Fréchet
-distance) used a sentence encoder.
+Lexical similarity and recall have two modes. "paper" is the published definition including its flaws; the published
+evaluation as a whole, with its choice of vases, is in `paper_mode`. "strict" is the definition without the flaws. Any
+text encoder can be used: the published cosine and recall used the text encoder of CLIP.
+
+Letters of axes: N captions and references, E numbers of an embedding, U distinct reference texts.
 """
 
 import string
@@ -11,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import sqrtm
 
 Mode = Literal["paper", "strict"]
 TextEncoder = Callable[[Sequence[str]], np.ndarray]
@@ -22,13 +22,10 @@ RECALL_RANKS = (1, 5, 10)
 _PUNCTUATION = string.punctuation + "–—‘’“”…·"
 """Characters that the mode "strict" removes at both ends of a word, but not inside: "black-figure" is one word."""
 
-_REGULARISATION = 1e-6
-"""Number added to the diagonal of each covariance matrix, as in the published evaluation. Without it, the matrix is
-singular if there are fewer captions than the embedding's width."""
-
-_MAX_IMAGINARY_SHARE = 1e-3
-"""Largest imaginary part of the matrix square root, relative to its largest real part, that counts as a rounding
-error."""
+_SAME_COSINE = 1e-6
+"""Difference below which two cosines tie in "strict": a text that is encoded in two batches may differ in its last
+bits."""
+_ROWS_PER_CHUNK = 1024
 
 
 def metric_words(text: str, mode: Mode) -> list[str]:
@@ -60,59 +57,57 @@ def cosine_similarities(captions: np.ndarray, references: np.ndarray) -> np.ndar
     return np.einsum("ne,ne->n", _unit(captions), _unit(references))
 
 
-def recall_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[str], mode: Mode) -> np.ndarray:
-    """Ranks all N references for each caption, highest cosine first; returns the rank of the caption's own reference.
+def paper_ranks(captions: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Ranks all N references for each caption and returns the rank of the reference with the caption's index, int [N].
 
-    captions, references: embeddings [N, E]. texts: the N texts of the references. Returns int [N]; the best rank is 1.
+    This is the published procedure: cosines in float32, ascending argsort of numpy's default kind, reversed.
+    If several vases have the same reference text, only one of the equal references can have rank 1. The order of equal
+    cosines is numpy's, which isn't stable.
+    """
+    if len(captions) != len(references):
+        raise ValueError(f"captions and references must have equal lengths, got {len(captions)} and {len(references)}")
+    cosines = np.dot(unit_float32(captions), unit_float32(references).T)
+    own = np.diagonal(cosines)[:, None]
+    ranks = (cosines > own).sum(axis=1) + 1
+    # sorting is slow, and needed only where the own cosine occurs twice
+    for row in np.flatnonzero((cosines == own).sum(axis=1) > 1):
+        ranks[row] = np.flatnonzero(np.argsort(cosines[row])[::-1] == row)[0] + 1
+    return ranks
 
-    In the mode "paper", only the reference with the caption's index counts as its own. If several vases have the same
-    reference text, only one of these references can have rank 1. In "strict", every reference with the same text counts
-    as the caption's own, and the best of their ranks is returned. Equal cosines are ranked by index, lowest first.
+
+def tied_ranks(captions: np.ndarray, references: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns for each caption the number of references in the pool that are nearer than its own, and the number that
+    tie with its own, itself included; each int [N].
+
+    references: embedding of each vase's reference, [N, E]. texts: the N texts of the references. The pool is the U
+    distinct texts, so vases with the same reference text share one target.
     """
     if not len(captions) == len(references) == len(texts):
         raise ValueError(
             "captions, references and texts must have equal lengths, "
             f"got {len(captions)}, {len(references)} and {len(texts)}"
         )
-    # Rounded, because the same text encoded in two batches may differ in its last bits and must still tie.
-    cosines = np.round(_unit(captions) @ _unit(references).T, 6)
-    order = np.argsort(-cosines, axis=1, kind="stable")
-    rank_by_index = np.empty_like(order)
-    np.put_along_axis(rank_by_index, order, np.arange(1, len(texts) + 1)[None, :].repeat(len(texts), axis=0), axis=1)
-    if mode == "paper":
-        return np.diagonal(rank_by_index).copy()
-    _, text_ids = np.unique(np.asarray(texts, dtype=object).astype(str), return_inverse=True)
-    same_text = text_ids[:, None] == text_ids[None, :]
-    return np.where(same_text, rank_by_index, len(texts) + 1).min(axis=1)
+    first: dict[str, int] = {}
+    target = np.array([first.setdefault(text, len(first)) for text in texts])
+    places = np.unique(target, return_index=True)[1]
+    pool, units = _unit(references)[places].T, _unit(captions)
+    nearer, tied = np.empty(len(texts), dtype=int), np.empty(len(texts), dtype=int)
+    for start in range(0, len(texts), _ROWS_PER_CHUNK):
+        rows = slice(start, start + _ROWS_PER_CHUNK)
+        cosines = units[rows] @ pool
+        own = np.take_along_axis(cosines, target[rows, None], axis=1)
+        nearer[rows] = (cosines > own + _SAME_COSINE).sum(axis=1)
+        tied[rows] = (cosines >= own - _SAME_COSINE).sum(axis=1) - nearer[rows]
+    return nearer, tied
 
 
-def frechet_distance(captions: np.ndarray, references: np.ndarray) -> float:
-    """Returns the Fréchet distance of two sets of embeddings, captions [N, E] and references [M, E]; 0 is the best.
+def tied_recall(nearer: np.ndarray, tied: np.ndarray, k: int) -> np.ndarray:
+    """Returns for each caption the probability that its reference is among the k nearest, float [N].
 
-    It is |μ₁-μ₂|² + Tr(Σ₁ + Σ₂ - 2 (Σ₁Σ₂)^½), with the means μ and the covariance matrices Σ of the two sets (Dowson
-    and Landau 1982).
-
-    Raises: ValueError for fewer than two captions or references, or if the matrix square root isn't finite and real. A
-    returned number could be mistaken for a good result.
+    References that tie with the own one are in random order: of t tied ones, the own is among the first m with
+    probability m / t. nearer, tied: see `tied_ranks`. The level of chance is k / U.
     """
-    if min(len(captions), len(references)) < 2:
-        raise ValueError(
-            f"at least two captions and two references are needed, got {len(captions)} and {len(references)}"
-        )
-    clouds = [np.asarray(cloud, dtype=np.float64) for cloud in (captions, references)]
-    mean_1, mean_2 = (cloud.mean(axis=0) for cloud in clouds)
-    ridge = _REGULARISATION * np.eye(clouds[0].shape[1])
-    covariance_1, covariance_2 = (np.cov(cloud, rowvar=False).reshape(ridge.shape) + ridge for cloud in clouds)
-    root = np.asarray(sqrtm(covariance_1 @ covariance_2))
-    real, imaginary = np.real(root), np.imag(root)
-    if not np.isfinite(root).all():
-        raise ValueError(
-            "these texts have no Fréchet distance: the square root of the covariance matrices is not finite"
-        )
-    if np.abs(imaginary).max() > _MAX_IMAGINARY_SHARE * np.abs(real).max():
-        raise ValueError("these texts have no Fréchet distance: the square root of the covariance matrices is not real")
-    shift = mean_1 - mean_2
-    return float(shift @ shift + np.trace(covariance_1) + np.trace(covariance_2) - 2 * np.trace(real))
+    return np.clip((k - nearer) / tied, 0.0, 1.0)
 
 
 def overall_scores(
@@ -127,6 +122,12 @@ def overall_scores(
     of the returned array is the score of the whole data set.
     """
     return 0.5 * cosine + 0.20 * recall_10 + 0.15 * lexical + 0.10 * recall_5 + 0.05 * recall_1
+
+
+def unit_float32(embeddings: np.ndarray) -> np.ndarray:
+    """Returns embeddings of length 1 in float32, computed in float32 as the published evaluation does."""
+    data = np.asarray(embeddings, dtype=np.float32)
+    return data / np.linalg.norm(data, axis=-1, keepdims=True)
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:

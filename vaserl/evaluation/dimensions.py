@@ -7,11 +7,14 @@ because training may make captions more often right, or only make them state the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vaserl.statistics.clusters import Clustered
 from vaserl.statistics.intervals import ConfidenceInterval, paired_difference, wilson_interval
+from vaserl.statistics.multiplicity import holm
+from vaserl.statistics.paired import PairedComparison, paired_comparisons
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]
@@ -124,28 +127,33 @@ def measure_dimension(
     )
 
 
-def compare_dimension(
-    a: DimensionOutcomes, b: DimensionOutcomes, *, num_resamples: int, seed: int
-) -> dict[str, ConfidenceInterval | None]:
-    """Computes the differences a - b of two systems, paired by vase.
+def compare_dimensions(
+    a: Mapping[Dimension, DimensionOutcomes], b: Mapping[Dimension, DimensionOutcomes], *, num_resamples: int, seed: int
+) -> dict[Dimension, dict[str, PairedComparison | None]]:
+    """Computes the differences a - b of two systems in each dimension, paired by vase.
 
     Returns them as "accuracy", "stated" and "accuracy_when_both_state" (accuracy on the vases of which both systems'
-    captions state the dimension). A difference is None if there is no vase to compute it from.
+    captions state the dimension). A difference is None if fewer than two vases have one. The p-values of the accuracies
+    are corrected over the dimensions (Holm).
     """
-    if not np.array_equal(a.has_target, b.has_target):
-        raise ValueError("both systems must be scored on the same targets")
-    both = a.has_target & a.stated & b.stated
-
-    def difference(of_a: np.ndarray, of_b: np.ndarray, among: np.ndarray) -> ConfidenceInterval | None:
-        if not among.any():
-            return None
-        return paired_difference(of_a[among], of_b[among], num_resamples=num_resamples, seed=seed)
-
-    return {
-        "accuracy": difference(a.correct, b.correct, a.has_target),
-        "stated": difference(a.stated, b.stated, a.has_target),
-        "accuracy_when_both_state": difference(a.correct, b.correct, both),
-    }
+    of_a, of_b = ({}, {})
+    for dimension, outcomes in a.items():
+        other = b[dimension]
+        if not np.array_equal(outcomes.has_target, other.has_target):
+            raise ValueError("both systems must be scored on the same targets")
+        both = outcomes.has_target & outcomes.stated & other.stated
+        for columns, each in ((of_a, outcomes), (of_b, other)):
+            columns[dimension, "accuracy"] = Clustered.of_values(each.correct, each.has_target)
+            columns[dimension, "stated"] = Clustered.of_values(each.stated, each.has_target)
+            columns[dimension, "accuracy_when_both_state"] = Clustered.of_values(each.correct, both)
+    found = paired_comparisons(of_a, of_b, num_resamples=num_resamples, seed=seed)
+    tested = {key: each for key, each in found.items() if key[1] == "accuracy" and each is not None}
+    corrected = dict(zip(tested, holm([each.p for each in tested.values()]), strict=True))
+    result: dict[Dimension, dict[str, PairedComparison | None]] = {dimension: {} for dimension in a}
+    for (dimension, name), each in found.items():
+        key = (dimension, name)
+        result[dimension][name] = replace(each, p_holm=corrected[key]) if each and key in corrected else each
+    return result
 
 
 def _share(hits: np.ndarray, among: np.ndarray) -> ConfidenceInterval | None:

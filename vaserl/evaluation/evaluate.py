@@ -1,8 +1,7 @@
-"""Compares the captions of two systems for the same held-out vases.
+"""Compares the captions of any number of systems for the same held-out vases.
 
-The systems are a model after supervised training ("sft") and one after reinforcement learning ("rl"). All comparisons
-are paired by vase. The result has a summary and one row for each vase; it is stored in files, from which the report is
-written.
+All comparisons are paired by vase, and with one system, the baseline. The result has a summary and one row for each
+vase; it is stored in files, from which the tables and the report are written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +13,25 @@ import numpy as np
 from vaserl.errors import UserError
 from vaserl.evaluation import caption_metrics as metrics
 from vaserl.evaluation.baselines import SMOOTHING, GuessFromOthers, SameValue, hits, majority_value, same_exactly
-from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
+from vaserl.evaluation.chance import chance_levels
+from vaserl.evaluation.dimensions import (
+    DimensionOutcomes,
+    Values,
+    compare_dimensions,
+    dimension_outcomes,
+    measure_dimension,
+)
+from vaserl.evaluation.text_distances import frechet_distance, frechet_floor, kernel_distance
 from vaserl.runs.evaluation_run import EvaluatedVase
-from vaserl.statistics.intervals import ConfidenceInterval, bootstrap_mean_interval, paired_difference, wilson_interval
+from vaserl.statistics.clusters import Clustered, cluster_means
+from vaserl.statistics.intervals import wilson_interval
+from vaserl.statistics.paired import paired_comparisons
 from vaserl.types import DIMENSIONS, Dimension, Score
-
-SYSTEMS = ("sft", "rl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRow:
-    """One held-out vase with the caption and score of each system."""
+    """One held-out vase with the caption and score of each system. The caption of a system that failed is empty."""
 
     id: str
     """Id of the vase."""
@@ -33,7 +40,8 @@ class EvaluationRow:
     reference: str
     """Reference caption: the complete caption that a perfect policy would write."""
     captions: Mapping[str, str]
-    """Captions of the vase, by the system that wrote them ("sft", "rl")."""
+    """Captions of the vase, by the name of the system that wrote them ("sft", "rl", …); the first row's order is that
+    of the tables."""
     scores: Mapping[str, Score]
     """Scores of the captions, by system. A score has a part for each dimension that the record states: "fabric", …"""
     clip: str = ""
@@ -63,7 +71,9 @@ class EvaluationConfig:
     num_resamples: int = 10_000
     """Number of bootstrap resamples for a confidence interval."""
     seed: int = 0
-    """Seed of the bootstrap's random numbers."""
+    """Seed of the random numbers of bootstrap, permutation tests and noise floors."""
+    baseline: str = ""
+    """Name of the system with which the others are compared; empty for the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +81,8 @@ class EvaluationResult:
     """Result of an evaluation: metrics of both systems, and the vases from which the metrics were computed."""
 
     summary: dict[str, Any]
-    """Metrics as JSON values: "sft", "rl", "difference" (rl minus sft), "baselines", "num_vases", "tau", "seed"."""
+    """Metrics as JSON values. "systems": metrics of each system, by name. "differences": each other system minus the
+    system named in "baseline". "baselines": guesses without the video. "noise_floor", "num_vases", "tau", "seed"."""
     vases: list[EvaluatedVase]
     """The N held-out vases, each with the values that were parsed from its record and captions."""
 
@@ -82,50 +93,77 @@ def evaluate_captions(
     reader: Reader,
     encoder: metrics.TextEncoder,
     config: EvaluationConfig,
-    fid_encoder: metrics.TextEncoder | None = None,
 ) -> EvaluationResult:
-    """Computes metrics of both systems, their paired differences, and two baselines that don't see the video.
+    """Computes metrics of all systems, their paired differences from one of them, and two baselines that don't see the
+    video.
 
     rows: the held-out vases with captions and scores. train_records: records from which the baselines are computed.
-    encoder: text encoder for cosine and recall. fid_encoder: text encoder for the Fréchet distance; None means
-    `encoder` (the published evaluation used a sentence encoder here).
+    encoder: text encoder for cosine, recall and the distances between sets of texts.
 
-    Raises: UserError for fewer than two rows, for two rows with one id, or for a row without a caption or a score of
-    one of the systems.
+    Raises: UserError for fewer than two rows, for two rows with one id, for a row that lacks one of the systems, or if
+    the baseline is none of the systems.
     """
-    _check(rows)
+    systems, baseline = _checked_systems(rows, config.baseline)
     draw = {"num_resamples": config.num_resamples, "seed": config.seed}
     truths = [reader.record(row.record) for row in rows]
-    stated_values = {system: [reader.caption(row.captions[system]) for row in rows] for system in SYSTEMS}
+    stated_values = {system: [reader.caption(row.captions[system]) for row in rows] for system in systems}
     train = [reader.record(record) for record in train_records]
     references = [row.reference for row in rows]
     reference_vectors = encoder(references)
-    fid_reference_vectors = reference_vectors if fid_encoder is None else fid_encoder(references)
 
-    summary: dict[str, Any] = {"num_vases": len(rows), "tau": config.tau, "seed": config.seed}
-    per_vase: dict[str, dict[str, np.ndarray]] = {}
-    for system in SYSTEMS:
+    summary: dict[str, Any] = {
+        "num_vases": len(rows),
+        "baseline": baseline,
+        "tau": config.tau,
+        "seed": config.seed,
+        "noise_floor": {"text_fid": frechet_floor(reference_vectors, len(rows), seed=config.seed)},
+        "systems": {},
+    }
+    columns: dict[str, dict[str, Clustered]] = {}
+    for system in systems:
         captions = [row.captions[system] for row in rows]
         vectors = encoder(captions)
         scores = [row.scores[system] for row in rows]
-        per_vase[system] = vase_metrics(captions, references, scores, (vectors, reference_vectors))
-        fid_vectors = vectors if fid_encoder is None else fid_encoder(captions)
-        summary[system] = {
-            **mean_intervals(per_vase[system], **draw),
-            "text_fid": metrics.frechet_distance(fid_vectors, fid_reference_vectors),
+        values = vase_metrics(captions, references, scores, (vectors, reference_vectors))
+        columns[system] = {name: Clustered.of_values(each) for name, each in values.items()}
+        enough = len(rows) > 2
+        summary["systems"][system] = {
+            "text_fid": frechet_distance(vectors, reference_vectors),
+            "text_kernel_distance": kernel_distance(vectors, reference_vectors, seed=config.seed).as_dict()
+            if enough
+            else None,
+            "chance": chance_levels(captions, references, vectors, reference_vectors, seed=config.seed),
         }
-    summary["difference"] = {
-        name: paired_difference(rl, per_vase["sft"][name], **draw).as_dict() for name, rl in per_vase["rl"].items()
+    means = cluster_means({(s, name): c for s in systems for name, c in columns[s].items()}, **draw)
+    for (system, name), mean in means.items():
+        summary["systems"][system][name] = mean and mean.as_dict()
+    outcomes: dict[str, dict[Dimension, DimensionOutcomes]] = {
+        system: {
+            dimension: dimension_outcomes(
+                dimension, [row.scores[system] for row in rows], stated_values[system], truths, config.tau
+            )
+            for dimension in DIMENSIONS
+        }
+        for system in systems
     }
-    by_dimension = {
-        dimension: _dimension(dimension, rows, truths, stated_values, train, reader, config) for dimension in DIMENSIONS
+    summary["differences"] = {
+        system: _difference(columns, outcomes, system, baseline, draw) for system in systems if system != baseline
     }
-    for part in (*SYSTEMS, "difference"):
-        summary[part]["dimensions"] = {dimension: found[part] for dimension, found in by_dimension.items()}
-    summary["baselines"] = {dimension: found["baselines"] for dimension, found in by_dimension.items()}
-
+    guessed = {d: baseline_hits(d, truths, train, reader, config.smoothing) for d in DIMENSIONS}
+    for system in systems:
+        summary["systems"][system]["dimensions"] = {
+            d: measure_dimension(each, guessed[d].better, **draw).as_dict() for d, each in outcomes[system].items()
+        }
+    summary["baselines"] = {
+        d: {
+            "majority_value": majority_value(train, d),
+            "majority": _accuracy(guessed[d].majority, outcomes[baseline][d].has_target),
+            "guess_from_others": _accuracy(guessed[d].from_others, outcomes[baseline][d].has_target),
+        }
+        for d in DIMENSIONS
+    }
     vases = [
-        _evaluated_vase(row, truth, {system: stated_values[system][n] for system in SYSTEMS})
+        _evaluated_vase(row, truth, {system: stated_values[system][n] for system in systems})
         for n, (row, truth) in enumerate(zip(rows, truths, strict=True))
     ]
     return EvaluationResult(summary=summary, vases=vases)
@@ -139,23 +177,25 @@ def vase_metrics(
 ) -> dict[str, np.ndarray]:
     """Computes the metrics of N captions that have a value for each vase; returns the N values by name ("reward", …).
 
+    An empty caption is a failure: its similarities and recalls are 0, whatever the encoder makes of an empty text.
     "unread" is True for a caption in a language that the reward's parser does not read. vectors: embeddings of the
     captions and of their references; with None the metrics that need them are left out.
     """
-    values: dict[str, np.ndarray] = {"reward": np.array([score.total for score in scores])}
+    written = np.array([bool(caption.strip()) for caption in captions])
+    values: dict[str, np.ndarray] = {"reward": np.array([score.total for score in scores]), "failed": ~written}
     if all("unread" in score.parts for score in scores):  # a user's reward need not tell
         values["unread"] = np.array([score.parts["unread"] > 0 for score in scores])
     values["num_words"] = np.array([len(metrics.metric_words(caption, "strict")) for caption in captions], dtype=float)
-    if vectors is not None:
-        values["text_cosine"] = metrics.cosine_similarities(*vectors)
+    pairs = list(zip(captions, references, strict=True))
     for mode in ("paper", "strict"):
-        pairs = zip(captions, references, strict=True)
         values[f"lexical_{mode}"] = np.array([metrics.lexical_similarity(c, reference, mode) for c, reference in pairs])
-        if vectors is not None:
-            ranks = metrics.recall_ranks(*vectors, references, mode)
-            for k in metrics.RECALL_RANKS:
-                values[f"recall_at_{k}_{mode}"] = ranks <= k
     if vectors is not None:
+        values["text_cosine"] = np.where(written, metrics.cosine_similarities(*vectors), 0.0)
+        ranks = metrics.paper_ranks(*vectors)
+        tied = metrics.tied_ranks(*vectors, references)
+        for k in metrics.RECALL_RANKS:
+            values[f"recall_at_{k}_paper"] = written & (ranks <= k)
+            values[f"recall_at_{k}_strict"] = np.where(written, metrics.tied_recall(*tied, k), 0.0)
         values["overall_paper"] = metrics.overall_scores(
             cosine=values["text_cosine"],
             recall_1=values["recall_at_1_paper"],
@@ -166,12 +206,30 @@ def vase_metrics(
     return values
 
 
-def mean_intervals(values: Mapping[str, np.ndarray], *, num_resamples: int, seed: int) -> dict[str, dict[str, float]]:
-    """Returns the mean of each metric over the vases, with the bounds of its interval: {"reward": {"mean": …}, …}.
+def mean_intervals(values: Mapping[str, np.ndarray], *, num_resamples: int, seed: int) -> dict[str, Any]:
+    """Returns the mean of each metric over at least two vases, with its intervals: {"reward": {"mean": …}, …}."""
+    columns = {name: Clustered.of_values(each) for name, each in values.items()}
+    means = cluster_means(columns, num_resamples=num_resamples, seed=seed)
+    return {name: mean.as_dict() for name, mean in means.items() if mean is not None}
 
-    The interval is Wilson's for boolean values, and the bootstrap's percentiles for others.
-    """
-    return {name: _mean(each, num_resamples=num_resamples, seed=seed).as_dict() for name, each in values.items()}
+
+def _difference(
+    columns: Mapping[str, Mapping[str, Clustered]],
+    outcomes: Mapping[str, Mapping[Dimension, DimensionOutcomes]],
+    system: str,
+    baseline: str,
+    draw: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Returns a system's entry of "differences" in the summary."""
+    compared = paired_comparisons(columns[system], columns[baseline], **draw)
+    by_dimension = compare_dimensions(outcomes[system], outcomes[baseline], **draw)
+    return {
+        **{name: each and each.as_dict() for name, each in compared.items()},
+        "dimensions": {
+            dimension: {name: each and each.as_dict() for name, each in found.items()}
+            for dimension, found in by_dimension.items()
+        },
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -202,56 +260,24 @@ def baseline_hits(
     )
 
 
-def _dimension(
-    dimension: Dimension,
-    rows: Sequence[EvaluationRow],
-    truths: Sequence[Values],
-    stated_values: Mapping[str, Sequence[Values]],
-    train: Sequence[Values],
-    reader: Reader,
-    config: EvaluationConfig,
-) -> dict[str, Any]:
-    """Evaluates one dimension; returns its entries in the summary: "sft", "rl", "difference" and "baselines"."""
-    draw = {"num_resamples": config.num_resamples, "seed": config.seed}
-    outcomes = {
-        system: dimension_outcomes(
-            dimension, [row.scores[system] for row in rows], stated_values[system], truths, config.tau
-        )
-        for system in SYSTEMS
-    }
-    guessed = baseline_hits(dimension, truths, train, reader, config.smoothing)
-    has_target = outcomes["sft"].has_target
-    compared = compare_dimension(outcomes["rl"], outcomes["sft"], **draw)
-    return {
-        **{system: measure_dimension(outcomes[system], guessed.better, **draw).as_dict() for system in SYSTEMS},
-        "difference": {name: interval and interval.as_dict() for name, interval in compared.items()},
-        "baselines": {
-            "majority_value": majority_value(train, dimension),
-            "majority": _accuracy(guessed.majority, has_target),
-            "guess_from_others": _accuracy(guessed.from_others, has_target),
-        },
-    }
-
-
-def _check(rows: Sequence[EvaluationRow]) -> None:
+def _checked_systems(rows: Sequence[EvaluationRow], baseline: str) -> tuple[tuple[str, ...], str]:
+    """Returns the names of the systems, and which of them is the baseline."""
     if len(rows) < 2:
         raise UserError(f"an evaluation needs at least two held-out vases, got {len(rows)}")
+    systems = tuple(rows[0].captions)
+    if baseline and baseline not in systems:
+        raise UserError(f"baseline = {baseline!r} is none of the systems: {', '.join(systems)}")
     seen: set[str] = set()
     for row in rows:
         if row.id in seen:
             raise UserError(f"two rows have the id {row.id!r}; expected one row for each held-out vase")
         seen.add(row.id)
-        for system in SYSTEMS:
+        for system in systems:
             if system not in row.captions or system not in row.scores:
                 raise UserError(
-                    f"vase {row.id} has no caption or no score of {system!r}; both systems must caption every vase"
+                    f"vase {row.id} has no caption or no score of {system!r}; all systems must caption every vase"
                 )
-
-
-def _mean(values: np.ndarray, *, num_resamples: int, seed: int) -> ConfidenceInterval:
-    if values.dtype == bool:
-        return wilson_interval(int(values.sum()), len(values))
-    return bootstrap_mean_interval(values, num_resamples=num_resamples, seed=seed)
+    return systems, baseline or systems[0]
 
 
 def _accuracy(right: np.ndarray, has_target: np.ndarray) -> dict[str, float] | None:

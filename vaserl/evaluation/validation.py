@@ -14,15 +14,16 @@ import numpy as np
 from vaserl.dataset import DataSet, Vase
 from vaserl.encoders.open_clip import open_clip_text_encoder
 from vaserl.errors import UserError
-from vaserl.evaluation.caption_metrics import RECALL_RANKS, TextEncoder, frechet_distance
+from vaserl.evaluation.caption_metrics import RECALL_RANKS, TextEncoder
 from vaserl.evaluation.dimensions import dimension_outcomes, measure_dimension
 from vaserl.evaluation.evaluate import EvaluationConfig, Reader, baseline_hits, mean_intervals, vase_metrics
+from vaserl.evaluation.text_distances import frechet_distance
 from vaserl.runs.run import Run
 from vaserl.runs.validation_row import ValidationRow, best_validation
 from vaserl.settings import TrainSettings, ValidationSettings, nearest_name
 from vaserl.types import DIMENSIONS, ScoredGroup, Task
 
-INTERVAL = "95 % over vases: bootstrap percentiles for means, Wilson's interval for shares"
+INTERVAL = "95 % over vases: Student's t for means, Wilson's interval for shares, the bootstrap beside them"
 """Kind of the intervals in a row of validation.jsonl. The vases are the independent units; each has one caption."""
 
 _PLAIN = ("reward", "lexical_paper", "lexical_strict")

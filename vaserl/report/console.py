@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vaserl.report.story import PERFECT_REWARD, dimension_story, gap_share, headline
+from vaserl.report.tables import COMPARED_KEYS
 from vaserl.report.words import count, difference, dig, duration, enumeration, number, percent
 from vaserl.types import DIMENSIONS
 
@@ -45,7 +46,7 @@ def _training(summary: Mapping[str, Any]) -> str:
 
 
 def _metric(summary: Mapping[str, Any], name: str) -> str:
-    sft, rl, change = (dig(summary, "eval", part, name) for part in ("sft", "rl", "difference"))
+    sft, rl, change = (dig(summary, "eval", *part, name) for part in COMPARED_KEYS)
     if sft is None or rl is None or change is None:
         return "not evaluated"
     vases = count(summary["eval"]["num_vases"])
@@ -55,12 +56,12 @@ def _metric(summary: Mapping[str, Any], name: str) -> str:
 def _dimensions(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     evaluation = summary.get("eval") or {}
     names = ("accuracy SFT → RL", "SFT reads", "SFT guesses", "RL raised")
-    if not all("dimensions" in (evaluation.get(part) or {}) for part in ("sft", "rl", "difference")):
+    if not all("dimensions" in (dig(evaluation, *part) or {}) for part in COMPARED_KEYS):
         return [(name, "not evaluated") for name in names]
     stories = [dimension_story(dimension, evaluation) for dimension in DIMENSIONS]
     accuracies = []
     for dimension in DIMENSIONS:
-        sft, rl = (dig(evaluation, system, "dimensions", dimension, "accuracy", "mean") for system in ("sft", "rl"))
+        sft, rl = (dig(evaluation, *part, "dimensions", dimension, "accuracy", "mean") for part in COMPARED_KEYS[:2])
         if sft is not None and rl is not None:
             accuracies.append(f"{dimension} {100 * sft:.0f} → {100 * rl:.0f} %")
     read = [story.dimension for story in stories if story.sft_reading == "read"]

@@ -167,7 +167,7 @@ def accuracy_dots(evaluation: Mapping[str, Any]) -> str:
                     face = "none" if marker == "D" else GUESS
                     axes.plot(measured["mean"], row, marker, color=GUESS, markerfacecolor=face, markersize=7, zorder=3)
             for system, colour, marker, offset in (("sft", SFT, "s", -0.17), ("rl", RL, "o", 0.17)):
-                measured = dig(evaluation, system, "dimensions", dimension, "accuracy")
+                measured = dig(evaluation, "systems", system, "dimensions", dimension, "accuracy")
                 if measured is None:
                     continue
                 axes.plot([measured["low"], measured["high"]], [row + offset] * 2, color=colour, linewidth=2)

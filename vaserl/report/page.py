@@ -13,7 +13,7 @@ from vaserl.report import figures, pictures, story, tables, timeline
 from vaserl.report.contents import ReportContents, read_contents
 from vaserl.report.examples import CaptionExample, choose
 from vaserl.report.overview import vase_overview
-from vaserl.report.words import count, duration, number, signed
+from vaserl.report.words import count, dig, duration, number, signed
 from vaserl.runs.quickstart_folder import QuickstartFolder
 from vaserl.types import DIMENSIONS
 
@@ -87,7 +87,7 @@ def _overview(contents: ReportContents, typical: Sequence[CaptionExample]) -> st
 
 
 def _has_dimensions(evaluation: Mapping[str, Any]) -> bool:
-    return all("dimensions" in (evaluation.get(part) or {}) for part in ("sft", "rl", "difference"))
+    return all("dimensions" in (dig(evaluation, *part) or {}) for part in tables.COMPARED_KEYS)
 
 
 def _training(contents: ReportContents) -> dict[str, Any]:

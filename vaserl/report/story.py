@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vaserl.report.tables import COMPARED_KEYS
 from vaserl.report.words import count, difference, dig, direction, number, percent, points, signed
 from vaserl.runs.validation_row import ValidationRow, best_validation
 from vaserl.types import Dimension
@@ -78,7 +79,7 @@ def claims(summary: Mapping[str, Any]) -> tuple[Claim, Claim, Claim]:
 
 def _better(summary: Mapping[str, Any], metric: str, name: str) -> Claim:
     text = f"RL beats SFT on held-out vases in {name}"
-    measured = dig(summary, "eval", "difference", metric)
+    measured = dig(summary, "eval", *COMPARED_KEYS[2], metric)
     if measured is None:
         return Claim(text=text, holds=None, detail=f"summary.json lacks eval.difference.{metric}")
     detail = f"paired difference {difference(measured)} over {count(dig(summary, 'eval', 'num_vases') or 0)} vases"
@@ -122,11 +123,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
             f"{number(summary['reward_first'])} (first ten steps) to {number(summary['reward_last'])} (last ten), "
             f"{percent(share)} of the way to a perfect policy's {PERFECT_REWARD}."
         )
-    reward, lexical = (dig(summary, "eval", "difference", name) for name in ("reward", "lexical_paper"))
+    reward, lexical = (dig(summary, "eval", *COMPARED_KEYS[2], name) for name in ("reward", "lexical_paper"))
     if reward is None:
         sentences.append("The run was not evaluated on held-out vases.")
         return " ".join(sentences)
-    sft, rl = (number(summary["eval"][system]["reward"]["mean"]) for system in ("sft", "rl"))
+    sft, rl = (number(summary["eval"]["systems"][system]["reward"]["mean"]) for system in ("sft", "rl"))
     relation = {1: "above", 0: "not distinguishable from", -1: "below"}[direction(reward)]
     sentences.append(
         f"On {count(summary['eval']['num_vases'])} held-out vases the reinforced model scores {rl} and the supervised "
@@ -173,8 +174,8 @@ def dimension_story(dimension: Dimension, evaluation: Mapping[str, Any]) -> Dime
 
     evaluation: content of evaluation.json.
     """
-    sft, rl = (evaluation[system]["dimensions"][dimension] for system in ("sft", "rl"))
-    change = evaluation["difference"]["dimensions"][dimension]
+    sft, rl = (evaluation["systems"][system]["dimensions"][dimension] for system in ("sft", "rl"))
+    change = evaluation["differences"]["rl"]["dimensions"][dimension]
     noun = NOUN[dimension]
     sft_reading, rl_reading = reading(sft), reading(rl)
     if sft_reading == "no target" or change["accuracy"] is None:

@@ -69,18 +69,23 @@ def _flow(num_in: int, num_out: int) -> tuple[str, str]:
     return f"{count(num_in)} → {count(num_out)}", f"{100 * num_out / num_in:.1f} %"
 
 
-_METRICS = {
+COMPARED_KEYS = (("systems", "sft"), ("systems", "rl"), ("differences", "rl"))
+"""Keys in evaluation.json of the two models of a quick start and of their difference."""
+
+METRIC_TITLES = {
     "reward": "reward",
+    "failed": "failures",
     "lexical_paper": "lexical similarity, as published",
     "lexical_strict": "lexical similarity, punctuation aside",
     "recall_at_1_paper": "recall@1, as published",
     "recall_at_5_paper": "recall@5, as published",
     "recall_at_10_paper": "recall@10, as published",
-    "recall_at_1_strict": "recall@1, equal captions count",
-    "recall_at_5_strict": "recall@5, equal captions count",
-    "recall_at_10_strict": "recall@10, equal captions count",
+    "recall_at_1_strict": "recall@1, equal captions are one",
+    "recall_at_5_strict": "recall@5, equal captions are one",
+    "recall_at_10_strict": "recall@10, equal captions are one",
     "text_cosine": "text-to-text cosine (“CLIP score”)",
     "text_fid": "text FID, lower is better",
+    "text_kernel_distance": "kernel distance, lower is better",
     "overall_paper": "overall, as published",
     "num_words": "words in a caption",
     "unread": "captions in a language that is not read",
@@ -89,20 +94,20 @@ _METRICS = {
 
 
 def evaluation(result: Mapping[str, Any]) -> list[MetricRow]:
-    """Returns the rows of the evaluation table: reward, accuracy of each dimension, then the other `_METRICS`.
+    """Returns the rows of the evaluation table: reward, accuracy of each dimension, then the other `METRIC_TITLES`.
 
     Metrics that the evaluation lacks are left out. result: content of evaluation.json.
     """
     rows = {}
-    for name, title in _METRICS.items():
-        sft, rl, change = (dig(result, part, name) for part in ("sft", "rl", "difference"))
+    for name, title in METRIC_TITLES.items():
+        sft, rl, change = (dig(result, *part, name) for part in COMPARED_KEYS)
         if sft is not None and rl is not None:
             rows[name] = _metric(title, sft, rl, change, digits=1 if name == "num_words" else 3)
     reward = [rows.pop("reward")] if "reward" in rows else []
     dimensions = []
     for dimension in DIMENSIONS:
-        sft, rl = (dig(result, system, "dimensions", dimension) for system in ("sft", "rl"))
-        change = dig(result, "difference", "dimensions", dimension, "accuracy")
+        sft, rl = (dig(result, *part, "dimensions", dimension) for part in COMPARED_KEYS[:2])
+        change = dig(result, *COMPARED_KEYS[2], "dimensions", dimension, "accuracy")
         if sft and rl and change is not None:
             dimensions.append(
                 MetricRow(

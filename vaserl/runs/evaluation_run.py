@@ -1,7 +1,7 @@
-"""The output folder of an evaluation job: captions of held-out vases by two models, and the metrics of the captions.
+"""The output folder of an evaluation job: answers of each system, and the metrics of their captions.
 
-Its files: config.toml  versions.json  features.json  completions.jsonl  captions.jsonl  evaluation.json
-evaluation.md  finished.json  status.json
+Its files: config.toml  versions.json  features.json  answers/  captions.jsonl  evaluation.json  evaluation.md
+evaluation.csv  evaluation.tex  evaluation.html  finished.json  status.json
 """
 
 import json
@@ -20,10 +20,7 @@ from vaserl.types import Dimension, Score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedVase:
-    """A held-out vase with its captions by two systems, and the scores of the captions.
-
-    The systems are the models after supervised fine-tuning ("sft") and after reinforcement learning ("rl").
-    """
+    """A held-out vase with the caption of each system, and the scores of the captions."""
 
     id: str
     record: Mapping[str, str]
@@ -58,10 +55,10 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         return self.path / "evaluation.json"
 
     @property
-    def completions_file(self) -> Path:
-        """Path of the file with the captions as the engines generated them, from which a killed evaluation goes on;
-        see `CaptionStore`."""
-        return self.path / "completions.jsonl"
+    def answers_folder(self) -> Path:
+        """Path of the folder with the answers of each system, from which a killed evaluation goes on; see
+        `CaptionStore`."""
+        return self.path / "answers"
 
     @property
     def finished_file(self) -> Path:
@@ -76,7 +73,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
     @property
     def has_results(self) -> bool:
         """True if the folder has captions or metrics of an evaluation, finished or not."""
-        return any(file.is_file() for file in (self.completions_file, self.captions_file, self.summary_file))
+        return self.answers_folder.is_dir() or any(f.is_file() for f in (self.captions_file, self.summary_file))
 
     @property
     def origin(self) -> dict[str, Any] | None:
@@ -104,7 +101,7 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Content of evaluation.json: metrics of both systems and their paired differences; see `evaluate_captions`.
+        """Content of evaluation.json: metrics of all systems and their paired differences; see `evaluate_captions`.
 
         Raises: UserError if evaluation.json is absent or is not JSON.
         """
@@ -113,12 +110,13 @@ class EvaluationRun(JobFolder[EvaluateSettings]):
         except (OSError, json.JSONDecodeError) as error:
             raise UserError(f"{self.summary_file} can't be read: {error}") from error
 
-    def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase], table: str) -> None:
-        """Writes the metrics to evaluation.json, the captioned vases to captions.jsonl, and the text `table` to
-        evaluation.md."""
+    def write(self, summary: Mapping[str, Any], captions: Sequence[EvaluatedVase], tables: Mapping[str, str]) -> None:
+        """Writes the metrics to evaluation.json, the captioned vases to captions.jsonl, and each text of `tables` to
+        evaluation.SUFFIX. tables: texts by suffix: {"md": …, "csv": …}."""
         lines = "".join(strict_json(asdict(vase)) + "\n" for vase in captions)
         write_atomic(self.captions_file, lines.encode())
-        write_atomic(self.table_file, table.encode())
+        for suffix, text in tables.items():
+            write_atomic(self.table_file.with_suffix(f".{suffix}"), text.encode())
         self._write_json(self.summary_file, summary)
 
 

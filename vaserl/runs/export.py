@@ -218,10 +218,10 @@ def _held_out(folder: QuickstartFolder) -> str:
     if not folder.evaluation.summary_file.is_file():
         return ""
     result = folder.evaluation.summary
-    reward = result["difference"].get("reward")
+    reward = result.get("differences", {}).get("rl", {}).get("reward")
     if not reward:
         return ""
     return (
         f"\nOn {result['num_vases']} held-out vases the reward rose by {reward['mean']:.3f} "
-        f"(95 % interval {reward['low']:.3f} to {reward['high']:.3f}, paired bootstrap).\n"
+        f"(95 % interval {reward['low']:.3f} to {reward['high']:.3f}, paired by vase).\n"
     )

@@ -1,5 +1,6 @@
 """Settings of the jobs that train and evaluate, composed of the other modules' sections."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from vaserl.settings.rollout import RolloutSettings
 from vaserl.settings.section import Section
 from vaserl.settings.start import StartSettings
 from vaserl.settings.submitted import WRITTEN
+from vaserl.settings.systems import SystemSettings
 from vaserl.settings.validation import ValidationSettings
 
 
@@ -209,19 +211,36 @@ class SftSettings(Section):
 
 
 class EvaluateSettings(Section):
-    """Settings of a comparison of a model's captions of held-out vases before and after a GRPO run."""
+    """Settings of a comparison of any number of systems, by their captions of held-out vases."""
 
     run_dir: Annotated[Path, WRITTEN]
-    """Folder that captions.jsonl, evaluation.json and the table evaluation.md are written to."""
+    """Folder that the captions and the results are written to: evaluation.json and the tables evaluation.md, .csv, .tex
+    and .html."""
     seed: int = 0
-    """Seed of the bootstrap that computes the confidence intervals."""
-    trained: Path
-    """Weights folder (`weights/v…`) of the GRPO run to evaluate; its captions are compared with those of the model at
-    `model.path`."""
+    """Seed of the intervals and tests, and of the sampling if decoding = "sampled"."""
+    trained: Path | None = None
+    """Weights folder (`weights/v…`) of a GRPO run. Short for two systems: "sft", the model at `model.path`, and "rl",
+    that model with these weights."""
+    systems: dict[str, SystemSettings] = pydantic.Field(default_factory=dict)
+    baseline: str = ""
+    """Name of the system with which all others are compared; empty for the first, which is "sft" if `trained` is
+    set."""
+    gate: str = "reward"
+    """Metric that decides the exit code with --gate: a name of evaluation.json, such as "reward", "lexical_strict" or
+    "accuracy/shape"; higher is better."""
     split: str = "test"
     """Name of the split of the data set whose vases are captioned."""
+    decoding: Literal["greedy", "sampled"] = "greedy"
+    """"greedy" takes the likeliest token. "sampled" draws one completion at rollout.temperature, by `seed`."""
+    questions: bool = False
+    """If true, the systems with a model also answer the questions about each vase, one for each dimension that its
+    record states."""
     clip_model: Path
-    """Folder of an open_clip model, whose text tower compares each caption with the vase's reference caption."""
+    """Folder of an open_clip model, whose text tower compares each caption with the vase's reference caption. The
+    published evaluation used openai/clip-vit-base-patch32."""
+    sentence_encoder: Path | None = None
+    """Folder of the published evaluation's sentence encoder, all-mpnet-base-v2, in the format of transformers. If it is
+    set, the published evaluation is computed too."""
     model: ModelSettings
     data: DataSettings
     rollout: RolloutSettings = RolloutSettings()
@@ -230,6 +249,27 @@ class EvaluateSettings(Section):
     """Settings of the feature store, which is off by default: one engine captions each clip twice and caches its own
     encodings."""
     cluster: ClusterSettings = ClusterSettings()
+
+    @property
+    def all_systems(self) -> dict[str, SystemSettings]:
+        """The systems in the order of the tables, those of `trained` first."""
+        short = {}
+        if self.trained is not None:
+            short = {"sft": SystemSettings(model=self.model.path), "rl": SystemSettings(weights=self.trained)}
+        return {**short, **self.systems}
+
+    @pydantic.model_validator(mode="after")
+    def _systems_have_names(self):
+        if not self.all_systems:
+            raise ValueError("an evaluation needs a system: set trained, or add a table [systems.NAME]")
+        if self.trained is not None and (taken := {"sft", "rl"} & set(self.systems)):
+            raise ValueError(f"trained already means the systems sft and rl; rename systems.{min(taken)}")
+        for name in self.systems:
+            if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name) or name == "truth":
+                raise ValueError(f"systems.{name}: a name has letters, digits and the signs . _ + -, and isn't truth")
+        if self.baseline and self.baseline not in self.all_systems:
+            raise ValueError(f"baseline = {self.baseline!r} is none of the systems: {', '.join(self.all_systems)}")
+        return self
 
 
 def check_unstored_options(checkpoint: CheckpointSettings, learner: LearnerSettings) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
-from vaserl.settings.section import Section, extra_class, section_class
+from vaserl.settings.section import Section, extra_class, mapped_class, section_class
 
 REQUIRED, ABSENT = "required", "absent"
 """Values of `Key.default`: REQUIRED for a key that the config must contain, ABSENT for a key without a value unless the
@@ -66,7 +66,7 @@ def _tables(kind: type[Section], values: Section | None, path: str, *, optional:
         if section is not None:
             inner.append((f"{path}.{name}".lstrip("."), field, section))
             continue
-        mapped = _mapped_section(field.annotation)
+        mapped = mapped_class(field.annotation)
         if mapped is not None:
             inner.append((f"{path}.{name}.<name>".lstrip("."), field, mapped))
         else:
@@ -112,12 +112,6 @@ def to_toml(value: Any) -> str:
 
 def _bare(key: str) -> str:
     return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
-
-
-def _mapped_section(annotation: Any) -> type[Section] | None:
-    """Returns the section class S of an annotation `dict[str, S]`, None for another annotation."""
-    arguments = typing.get_args(annotation)
-    return section_class(arguments[1]) if typing.get_origin(annotation) is dict else None
 
 
 def _type_words(annotation: Any) -> str:

@@ -147,6 +147,12 @@ def section_class(annotation: Any) -> type[Section] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
 
 
+def mapped_class(annotation: Any) -> type[Section] | None:
+    """Returns the section class S of an annotation `dict[str, S]`, None for another annotation."""
+    arguments = typing.get_args(annotation)
+    return section_class(arguments[1]) if typing.get_origin(annotation) is dict else None
+
+
 def _read_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -182,6 +188,16 @@ def path_roles(kind: type[Section]) -> Iterator[tuple[tuple[str, ...], PathRole]
             yield (name,), stated[0] if stated else READ
 
 
+def _mapped_tables(
+    kind: type[Section], values: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], type[Section], dict[str, Any]]]:
+    """Yields the key, the class and the values of each table whose name the user chose, such as [systems.NAME]."""
+    for name, field in kind.model_fields.items():
+        mapped, tables = mapped_class(field.annotation), values.get(name)
+        if mapped is not None and isinstance(tables, dict):
+            yield from (((name, key), mapped, table) for key, table in tables.items() if isinstance(table, dict))
+
+
 def _place_paths(
     kind: type[Section], values: dict[str, Any], place: JobPlace, where: Callable[[tuple[str, ...]], str]
 ) -> None:
@@ -190,6 +206,11 @@ def _place_paths(
     Raises: UserError with the place and key of each path that stands for none.
     """
     problems = []
+    for above, mapped, inner_values in _mapped_tables(kind, values):
+        try:
+            _place_paths(mapped, inner_values, place, lambda location, above=above: where((*above, *location)))
+        except UserError as error:
+            problems.append(str(error))
     for location, role in path_roles(kind):
         table: Any = values
         for part in location[:-1]:
@@ -220,6 +241,8 @@ def _absolute(config: _SectionT) -> _SectionT:
             changes[name] = value.expanduser().absolute()
         elif isinstance(value, Section):
             changes[name] = _absolute(value)
+        elif isinstance(value, dict) and mapped_class(type(config).model_fields[name].annotation):
+            changes[name] = {key: _absolute(section) for key, section in value.items()}
     return config.model_copy(update=changes)
 
 
@@ -264,10 +287,15 @@ def _known_keys(kind: type[Section], location: Sequence[str]) -> list[str]:
 
 def _section_at(kind: type[Section], location: Sequence[str]) -> type[Section] | None:
     """Returns the class of the table at a dotted key; None if there is no table at that key."""
+    named: type[Section] | None = None  # class of the tables of which the next part is the user's name
     for part in location:
+        if named is not None:
+            kind, named = named, None
+            continue
         field = kind.model_fields.get(part)
+        named = mapped_class(field.annotation) if field else None
         section = section_class(field.annotation) if field else extra_class(kind)
-        if section is None:
+        if named is None and section is None:
             return None
-        kind = section
-    return kind
+        kind = section or kind
+    return kind if named is None else None

@@ -6,15 +6,16 @@ they are the clusters, and intervals, tests and power count them and not the que
 Letters of axes: C clusters, M columns (one for each metric), R resamples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from vaserl.statistics.intervals import CONFIDENCE, wilson_interval
 from vaserl.statistics.student import student_quantile
 
+NameT = TypeVar("NameT", bound=Hashable)
 BOOTSTRAP_RESAMPLES = 10_000
 _DRAWS_PER_CHUNK = 4_000_000
 """Number of clusters that are drawn at once, over all resamples of a chunk; bounds the memory."""
@@ -98,8 +99,8 @@ class ClusterMean:
 
 
 def cluster_means(
-    columns: Mapping[str, Clustered], *, seed: int, num_resamples: int = BOOTSTRAP_RESAMPLES
-) -> dict[str, ClusterMean | None]:
+    columns: Mapping[NameT, Clustered], *, seed: int, num_resamples: int = BOOTSTRAP_RESAMPLES
+) -> dict[NameT, ClusterMean | None]:
     """Returns the mean of each metric with its intervals; None for a metric without values, or with the values of one
     cluster only, whose spread is unknown. A share has an interval from one value on.
 
@@ -107,7 +108,7 @@ def cluster_means(
     """
     valued = {name: column for name, column in columns.items() if column.num_clusters >= (1 if column.is_share else 2)}
     lows, highs = bootstrap_bounds(valued, seed=seed, num_resamples=num_resamples)
-    found: dict[str, ClusterMean | None] = dict.fromkeys(columns)
+    found: dict[NameT, ClusterMean | None] = dict.fromkeys(columns)
     for (name, column), bootstrap_low, bootstrap_high in zip(valued.items(), lows, highs, strict=True):
         if column.is_share:
             share = wilson_interval(round(column.sums.sum()), column.num_values)
@@ -142,7 +143,7 @@ def standard_error(column: Clustered) -> float:
 
 
 def bootstrap_bounds(
-    columns: Mapping[str, Clustered], *, seed: int, num_resamples: int
+    columns: Mapping[NameT, Clustered], *, seed: int, num_resamples: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the lower and the upper bounds [M] of the percentile interval of each metric (cluster bootstrap).
 

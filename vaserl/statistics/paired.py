@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vaserl.statistics.binomial import sign_test
-from vaserl.statistics.clusters import BOOTSTRAP_RESAMPLES, Clustered, bootstrap_bounds, standard_error
+from vaserl.statistics.clusters import BOOTSTRAP_RESAMPLES, Clustered, NameT, bootstrap_bounds, standard_error
 from vaserl.statistics.intervals import CONFIDENCE
 from vaserl.statistics.power import detectable_difference
 from vaserl.statistics.student import student_quantile
@@ -73,13 +73,13 @@ class PairedComparison:
 
 
 def paired_comparisons(
-    a: Mapping[str, Clustered],
-    b: Mapping[str, Clustered],
+    a: Mapping[NameT, Clustered],
+    b: Mapping[NameT, Clustered],
     *,
     seed: int,
     num_resamples: int = BOOTSTRAP_RESAMPLES,
     num_flips: int = NUM_FLIPS,
-) -> dict[str, PairedComparison | None]:
+) -> dict[NameT, PairedComparison | None]:
     """Returns the comparison of two systems for each metric of both; None for a metric with values of fewer than two
     clusters.
 
@@ -99,7 +99,7 @@ def paired_comparisons(
     lows, highs = bootstrap_bounds(differences, seed=seed, num_resamples=num_resamples)
     tests = sign_flip_tests([differences[name].sums for name in flipped], seed=seed, num_flips=num_flips)
     p_of = dict(zip(flipped, tests, strict=True))
-    found: dict[str, PairedComparison | None] = dict.fromkeys(names)
+    found: dict[NameT, PairedComparison | None] = dict.fromkeys(names)
     for (name, column), bootstrap_low, bootstrap_high in zip(differences.items(), lows, highs, strict=True):
         error = standard_error(column)
         half = student_quantile(column.num_clusters) * error

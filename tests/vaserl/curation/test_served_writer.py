@@ -14,13 +14,13 @@ from vaserl.curation.settings import (
     CurateSettings,
     DescribeSettings,
     PoolSettings,
-    WriterServerSettings,
     WriterSettings,
 )
 from vaserl.curation.stage import StageContext
 from vaserl.curation.stages.describe import DESCRIBE, Describe
 from vaserl.curation.stages.served_writer import ServedWriter, check_server
 from vaserl.errors import UserError
+from vaserl.settings.chat_server import ChatServerSettings
 
 RECORD = {"Fabric": "ATHENIAN", "Technique": "BLACK-FIGURE", "Shape Name": "AMPHORA, NECK", "Decoration": "A: LION"}
 TRUE = "This neck-amphora, Athenian work in black-figure, shows a lion."
@@ -40,7 +40,7 @@ def serve(monkeypatch, tmp_path) -> Iterator[Callable[[Callable[[ChatServer, str
 
 def settings_for(url: str, tmp_path, **changes) -> DescribeSettings:
     (tmp_path / "prompt.txt").write_text("Write its caption.\n{record}\n")
-    server = WriterServerSettings(base_url=url, model="scribe", **{"timeout_s": 5.0, **changes})
+    server = ChatServerSettings(base_url=url, model="scribe", **{"timeout_s": 5.0, **changes})
     return DescribeSettings(writer="llm", llm=WriterSettings(server=server, prompt=tmp_path / "prompt.txt"))
 
 
@@ -135,7 +135,7 @@ def test_a_server_that_hangs_or_is_gone_costs_its_deadline_and_no_photograph(ser
 
 
 def test_a_caption_ends_at_its_deadline_whatever_the_client_waits_for(serve, tmp_path, monkeypatch):
-    monkeypatch.setattr("vaserl.curation.stages.served_writer._PAUSES_S", -4.8)
+    monkeypatch.setattr("vaserl.policy.chat_client._PAUSES_S", -4.8)
 
     def hang(server: ChatServer, prompt: str) -> Answer:
         server.stopping.wait()
@@ -196,7 +196,7 @@ def test_check_server_names_a_server_that_is_not_there_and_a_batch_that_would_be
         pass
     with pytest.raises(UserError, match=r"base_url = http.*: no answer .*Start the server or correct the URL"):
         DESCRIBE.check(curation_of(settings_for(closed.url, tmp_path)))
-    server = WriterServerSettings(base_url=closed.url, model="scribe", timeout_s=108)
+    server = ChatServerSettings(base_url=closed.url, model="scribe", timeout_s=108)
     with pytest.raises(
         UserError, match=r"timeout_s = 108: a caption may take 600 s .* pool\.describe\.timeout_s = 600"
     ):

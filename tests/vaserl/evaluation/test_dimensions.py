@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaserl.evaluation.baselines import GuessFromOthers, hits, majority_value, same_exactly
-from vaserl.evaluation.dimensions import Values, compare_dimension, dimension_outcomes, measure_dimension
+from vaserl.evaluation.dimensions import Values, compare_dimensions, dimension_outcomes, measure_dimension
 from vaserl.types import Score
 
 DRAW = {"num_resamples": 500, "seed": 0}
@@ -47,11 +47,11 @@ def test_measure_dimension_has_no_interval_without_stated_values() -> None:
     assert result.as_dict()["over_guess"] is None and result.as_dict()["num_targets"] == 2
 
 
-def test_compare_dimension_is_paired_by_vase() -> None:
+def test_compare_dimensions_is_paired_by_vase() -> None:
     truths = shapes("a", "a", "a", "a")
     rl = dimension_outcomes("shape", [score(s) for s in (1, 1, 1, 0)], shapes("a", "a", "a", "b"), truths, tau=0.7)
     sft = dimension_outcomes("shape", [score(s) for s in (1, 0, 0, 0)], shapes("a", None, "b", "b"), truths, tau=0.7)
-    compared = compare_dimension(rl, sft, **DRAW)
+    compared = compare_dimensions({"shape": rl}, {"shape": sft}, **DRAW)["shape"]
     assert compared["accuracy"] and compared["accuracy"].mean == pytest.approx(2 / 4)
     assert compared["stated"] and compared["stated"].mean == pytest.approx(1 / 4)
     # Both state it on vases 0, 2, 3; there RL is right on two and SFT on one.

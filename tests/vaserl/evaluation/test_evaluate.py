@@ -72,7 +72,9 @@ TRAIN = [{"Fabric": FABRICS[n % 2], "Shape Name": SHAPES[n % 3]} for n in range(
 
 def test_evaluate_captions_in_a_known_world() -> None:
     result = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG)
-    sft, rl, difference = (result.summary[part] for part in ("sft", "rl", "difference"))
+    sft, rl = (result.summary["systems"][system] for system in ("sft", "rl"))
+    difference = result.summary["differences"]["rl"]
+    assert (result.summary["baseline"], list(result.summary["differences"])) == ("sft", ["rl"])
     assert rl["reward"]["mean"] == 1.0
     assert sft["reward"]["mean"] == pytest.approx(1 / 6)  # half a point on the third of vases that are kylikes
     assert difference["reward"]["mean"] == pytest.approx(5 / 6)
@@ -103,9 +105,9 @@ def test_evaluate_captions_counts_captions_in_other_languages() -> None:
         replace(row, scores={s: _with_unread(score, s == "sft") for s, score in row.scores.items()}) for row in rows
     ]
     result = evaluate_captions(unread, TRAIN, READER, bag_of_words, CONFIG)
-    assert (result.summary["sft"]["unread"]["mean"], result.summary["rl"]["unread"]["mean"]) == (1, 0)
-    assert result.summary["difference"]["unread"]["mean"] == -1
-    assert "unread" not in evaluate_captions(rows, TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
+    assert (*(result.summary["systems"][system]["unread"]["mean"] for system in ("sft", "rl")),) == (1, 0)
+    assert result.summary["differences"]["rl"]["unread"]["mean"] == -1
+    assert "unread" not in evaluate_captions(rows, TRAIN, READER, bag_of_words, CONFIG).summary["systems"]["sft"]
 
 
 def _with_unread(score: Score, unread: bool) -> Score:
@@ -123,7 +125,7 @@ def test_evaluate_captions_result_is_json_and_keeps_read_values() -> None:
 
 
 def test_evaluate_captions_overall_is_the_published_formula_over_the_means() -> None:
-    sft = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
+    sft = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["systems"]["sft"]
     mean = {name: value["mean"] for name, value in sft.items() if isinstance(value, dict) and "mean" in value}
     expected = (
         0.25 * mean["text_cosine"]
@@ -136,15 +138,44 @@ def test_evaluate_captions_overall_is_the_published_formula_over_the_means() -> 
     assert mean["overall_paper"] == pytest.approx(expected)
 
 
-def test_evaluate_captions_uses_a_second_encoder_for_the_fid_alone() -> None:
-    def begins_with_an_article(texts: Sequence[str]) -> np.ndarray:
-        return np.array([[float(text.startswith("a ")), 1.0] for text in texts])
+def test_evaluate_captions_compares_with_the_stated_baseline() -> None:
+    result = evaluate_captions(world(), TRAIN, READER, bag_of_words, replace(CONFIG, baseline="rl"))
+    assert result.summary["differences"]["sft"]["reward"]["mean"] == pytest.approx(-5 / 6)
+    assert result.summary["differences"]["sft"]["reward"]["verdict"] == "worse"
+    with pytest.raises(UserError, match="baseline = 'base' is none of the systems: sft, rl"):
+        evaluate_captions(world(), TRAIN, READER, bag_of_words, replace(CONFIG, baseline="base"))
 
-    plain = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["sft"]
-    other = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG, begins_with_an_article).summary["sft"]
-    assert other["text_cosine"] == plain["text_cosine"]
-    # Every SFT caption begins with one, no reference does: covariances are zero, so the distance is 1².
-    assert other["text_fid"] == pytest.approx(1.0, abs=1e-3)
+
+def test_evaluate_captions_counts_failures_as_failures() -> None:
+    rows = []
+    for n, row in enumerate(world()):
+        nothing = Score(total=0.0, parts=dict.fromkeys(row.scores["rl"].parts, 0.0))
+        caption, score = (row.captions["rl"], row.scores["rl"]) if n % 2 else (" ", nothing)
+        rows.append(replace(row, captions={**row.captions, "half": caption}, scores={**row.scores, "half": score}))
+    summary = evaluate_captions(rows, TRAIN, READER, bag_of_words, CONFIG).summary
+    half = summary["systems"]["half"]
+    assert half["failed"]["mean"] == 0.5 and half["failed"]["num_values"] == 12
+    for name in ("reward", "text_cosine", "lexical_strict", "recall_at_1_paper", "recall_at_1_strict", "overall_paper"):
+        assert half[name]["mean"] == pytest.approx(0.5), name
+    assert half["text_fid"] > summary["systems"]["rl"]["text_fid"], "a failure is no perfect distance"
+    fabric = half["dimensions"]["fabric"]
+    assert (fabric["accuracy"]["mean"], fabric["accuracy_when_stated"]["mean"], fabric["stated"]["mean"]) == (
+        0.5,
+        1,
+        0.5,
+    )
+
+
+def test_evaluate_captions_dimensions_are_tested_as_a_family() -> None:
+    dimensions = evaluate_captions(world(), TRAIN, READER, bag_of_words, CONFIG).summary["differences"]["rl"][
+        "dimensions"
+    ]
+    fabric, shape = dimensions["fabric"]["accuracy"], dimensions["shape"]["accuracy"]
+    # RL alone is right on all 12 fabrics, and on the 8 shapes that are no kylix: 2 / 2^12 and 2 / 2^8
+    assert (fabric["p"], shape["p"]) == (2 / 2**12, 2 / 2**8)
+    assert (fabric["p_holm"], shape["p_holm"]) == (4 / 2**12, 2 / 2**8)
+    assert (fabric["wins"], fabric["ties"], fabric["losses"], fabric["verdict"]) == (12, 0, 0, "better")
+    assert dimensions["dating"]["accuracy"] is None
 
 
 def test_evaluate_captions_depends_on_the_seed_only() -> None:

@@ -50,7 +50,7 @@ def test_reward_reader_agrees_with_the_reward_on_dimensions() -> None:
     ]
     config = EvaluationConfig(num_resamples=50)
     found = evaluate_captions(rows, [RECORD] * 3, READER, lambda texts: np.eye(4)[[len(t) % 4 for t in texts]], config)
-    sft, rl = (found.summary[system]["dimensions"] for system in ("sft", "rl"))
+    sft, rl = (found.summary["systems"][system]["dimensions"] for system in ("sft", "rl"))
     assert {name: rl[name]["accuracy"]["mean"] for name in DIMENSIONS} == dict.fromkeys(DIMENSIONS, 1.0)
     assert [rl[name]["num_targets"] for name in DIMENSIONS] == [2, 2, 2, 2, 2, 1]
     assert rl["attribution"]["invented"]["mean"] == 1.0 and sft["attribution"]["invented"]["mean"] == 0.0

@@ -73,7 +73,7 @@ def test_page_is_one_file_that_fetches_nothing(page: str) -> None:
 
 def test_page_has_the_numbers(page: str, run_summary: dict[str, Any]) -> None:
     text = Visible(page).text
-    reward = run_summary["eval"]["difference"]["reward"]
+    reward = run_summary["eval"]["differences"]["rl"]["reward"]
     for value in (run_summary["reward_first"], run_summary["reward_last"]):
         assert f"{value:.3f}" in text
     assert f"+{reward['mean']:.3f} [+{reward['low']:.3f}, +{reward['high']:.3f}]" in text

@@ -20,18 +20,18 @@ def test_dimension_story_flips_with_its_numbers(run_summary: dict[str, Any]) -> 
     assert painter.rl_gain == 1 and "RL raises the accuracy over all vases" in " ".join(painter.sentences)
 
     swapped = copy.deepcopy(evaluation)
-    swapped["sft"], swapped["rl"] = evaluation["rl"], evaluation["sft"]
-    for measured in swapped["difference"]["dimensions"]["attribution"].values():
+    swapped["systems"] = {"sft": evaluation["systems"]["rl"], "rl": evaluation["systems"]["sft"]}
+    for measured in swapped["differences"]["rl"]["dimensions"]["attribution"].values():
         measured["mean"], measured["low"], measured["high"] = -measured["mean"], -measured["high"], -measured["low"]
     flipped = dimension_story("attribution", swapped)
     assert flipped.rl_gain == -1 and "RL lowers the accuracy over all vases" in " ".join(flipped.sentences)
 
     blind = copy.deepcopy(evaluation)
-    blind["sft"]["dimensions"]["shape"]["over_guess"] = {"mean": 0.01, "low": -0.04, "high": 0.06}
+    blind["systems"]["sft"]["dimensions"]["shape"]["over_guess"] = {"mean": 0.01, "low": -0.04, "high": 0.06}
     story = dimension_story("shape", blind)
     assert story.sft_reading == "guessed" and "no better than guessing" in story.sentences[0]
     assert "+1 point [−4, +6]" in story.sentences[0]
-    blind["sft"]["dimensions"]["shape"]["over_guess"] = {"mean": -0.2, "low": -0.3, "high": -0.1}
+    blind["systems"]["sft"]["dimensions"]["shape"]["over_guess"] = {"mean": -0.2, "low": -0.3, "high": -0.1}
     assert "worse than guessing" in dimension_story("shape", blind).sentences[0]
 
 
@@ -42,8 +42,8 @@ def test_verdict_and_claims_flip_with_their_numbers(run_summary: dict[str, Any])
 
     worse = copy.deepcopy(run_summary)
     worse["reward_last"] = worse["reward_first"] - 0.05
-    worse["eval"]["difference"]["reward"] = {"mean": 0.01, "low": -0.02, "high": 0.04}
-    worse["eval"]["difference"]["lexical_paper"] = {"mean": -0.03, "low": -0.05, "high": -0.01}
+    worse["eval"]["differences"]["rl"]["reward"] = {"mean": 0.01, "low": -0.02, "high": 0.04}
+    worse["eval"]["differences"]["rl"]["lexical_paper"] = {"mean": -0.03, "low": -0.05, "high": -0.01}
     assert [claim.holds for claim in claims(worse)] == [False, False, False]
     assert headline(worse).startswith("Does not hold: GRPO closes at least 15 %")
     assert "did not rise" in verdict(worse) and "RL is not distinguishable from SFT" in verdict(worse)

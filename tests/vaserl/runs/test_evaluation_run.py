@@ -29,8 +29,9 @@ def test_evaluation_run_reads_what_it_wrote(tmp_path: Path):
         clip="c",
     )
     run = EvaluationRun(tmp_path)
-    run.write({"num_vases": 1}, [vase], "| metric |\n")
+    run.write({"num_vases": 1}, [vase], {"md": "| metric |\n", "csv": "system\n"})
     assert run.table_file.read_text() == "| metric |\n"
+    assert (tmp_path / "evaluation.csv").read_text() == "system\n"
     assert run.summary == {"num_vases": 1}
     assert run.captions == [vase]
     assert list(json.loads(run.captions_file.read_text())) == [*ROW, "values", "clip"]

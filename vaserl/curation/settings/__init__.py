@@ -15,7 +15,7 @@ from vaserl.curation.settings.lift import (
 from vaserl.curation.settings.pool import PoolOverrides, PoolSettings, PoolsSettings
 from vaserl.curation.settings.run import CardSettings, CurateSettings, JournalSettings, SplitSettings
 from vaserl.curation.settings.source import SourceSettings
-from vaserl.curation.settings.texts import DescribeSettings, SilenceSettings, WriterServerSettings, WriterSettings
+from vaserl.curation.settings.texts import DescribeSettings, SilenceSettings, WriterSettings
 
 __all__ = [
     "BestViewSettings",
@@ -36,6 +36,5 @@ __all__ = [
     "ThresholdSettings",
     "TinyFilterSettings",
     "TurntableSettings",
-    "WriterServerSettings",
     "WriterSettings",
 ]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import pydantic
 
+from vaserl.settings.chat_server import ChatServerSettings
 from vaserl.settings.section import Section
 
 _Share = pydantic.Field(default=0.0, ge=0, le=1)
@@ -27,23 +28,6 @@ class SilenceSettings(Section):
     """Share of captions that omit the attribution."""
 
 
-class WriterServerSettings(Section):
-    """Settings of the server that runs the language model, and of the requests to it. The server speaks the protocol of
-    OpenAI's chat completions, as `vllm serve`, llama.cpp, Ollama and most providers do."""
-
-    base_url: str = pydantic.Field(pattern=r"^https?://\S+$")
-    """URL of the server up to and including the version: "http://127.0.0.1:8000/v1"."""
-    model: str = pydantic.Field(min_length=1)
-    """Name under which the server runs the language model."""
-    api_key_variable: str = ""
-    """Name of the environment variable that holds the server's key, on every node that runs the stage. Empty if the
-    server needs no key. The key itself is in no file."""
-    timeout_s: float = pydantic.Field(default=30.0, gt=0)
-    """Seconds after which an attempt without an answer is given up. A timeout, a broken connection and the statuses
-    408, 409, 429 and 5xx are repeated up to four times; the pause before is the server's Retry-After, or else doubles
-    from 0.5 s. A worker has the requests of one batch open at once, pool.describe.batch_size of them."""
-
-
 class WriterSettings(Section):
     """Settings of the language model that words the captions; each of its statements is checked against the record.
     Either `path` or the table [describe.llm.server] says where the model is."""
@@ -52,7 +36,7 @@ class WriterSettings(Section):
 
     path: Path | None = None
     """Folder of the language model in Hugging Face's format, for a vLLM engine within the job."""
-    server: WriterServerSettings | None = None
+    server: ChatServerSettings | None = None
     """Settings of a server that runs the language model."""
     prompt: Path = Path("configs/curate/describe.txt")
     """File of the language model's prompt, a text in which {record} is replaced by the fields that the caption may
