@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vaserl.statistics.clusters import Clustered
-from vaserl.statistics.intervals import ConfidenceInterval, paired_difference, wilson_interval
+from vaserl.statistics.clusters import Clustered, standard_error
+from vaserl.statistics.intervals import ConfidenceInterval, wilson_interval
 from vaserl.statistics.multiplicity import holm
 from vaserl.statistics.paired import PairedComparison, paired_comparisons
+from vaserl.statistics.student import student_quantile
 from vaserl.types import Dimension, Score
 
 Values = Mapping[Dimension, str | None]
@@ -54,8 +55,8 @@ class DimensionResult:
     guess_when_stated: ConfidenceInterval | None
     """Share of right guesses of the better baseline without video, for the same vases as `accuracy_when_stated`."""
     over_guess: ConfidenceInterval | None
-    """`accuracy_when_stated` - `guess_when_stated`, paired by vase. If the interval is above 0, the system recognises
-    the dimension in the video."""
+    """`accuracy_when_stated` - `guess_when_stated`, paired by vase, with Student's t interval; None for fewer than two
+    vases. If the interval is above 0, the system recognises the dimension in the video."""
     invented: ConfidenceInterval | None
     """Among the vases whose record doesn't state the dimension, the share whose caption states it nonetheless."""
 
@@ -102,19 +103,17 @@ def dimension_outcomes(
     return DimensionOutcomes(has_target=has_target, stated=stated | correct, correct=correct)
 
 
-def measure_dimension(
-    outcomes: DimensionOutcomes, guess_correct: np.ndarray, *, num_resamples: int, seed: int
-) -> DimensionResult:
+def measure_dimension(outcomes: DimensionOutcomes, guess_correct: np.ndarray) -> DimensionResult:
     """Computes one system's results from the outcomes for N vases.
 
     guess_correct: bool [N], True for a vase whose value the baseline without video guesses right.
     """
     spoke = outcomes.has_target & outcomes.stated
     over_guess = None
-    if spoke.any():
-        over_guess = paired_difference(
-            outcomes.correct[spoke], guess_correct[spoke], num_resamples=num_resamples, seed=seed
-        )
+    if spoke.sum() > 1:
+        column = Clustered.of_values(outcomes.correct.astype(float) - guess_correct, spoke)
+        half = student_quantile(column.num_clusters) * standard_error(column)
+        over_guess = ConfidenceInterval(mean=column.mean, low=column.mean - half, high=column.mean + half)
     return DimensionResult(
         num_targets=int(outcomes.has_target.sum()),
         num_stated=int(spoke.sum()),

@@ -152,7 +152,7 @@ def evaluate_captions(
     guessed = {d: baseline_hits(d, truths, train, reader, config.smoothing) for d in DIMENSIONS}
     for system in systems:
         summary["systems"][system]["dimensions"] = {
-            d: measure_dimension(each, guessed[d].better, **draw).as_dict() for d, each in outcomes[system].items()
+            d: measure_dimension(each, guessed[d].better).as_dict() for d, each in outcomes[system].items()
         }
     summary["baselines"] = {
         d: {

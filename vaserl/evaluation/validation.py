@@ -136,7 +136,7 @@ class Validation:
             # a user's reward need not score the dimensions
             if not has_target or any(dimension in score.parts for score in scores):
                 outcomes = dimension_outcomes(dimension, scores, stated, self._truths, self._config.tau)
-                dimensions[dimension] = measure_dimension(outcomes, self._guessed[dimension], **draw).as_dict()
+                dimensions[dimension] = measure_dimension(outcomes, self._guessed[dimension]).as_dict()
         self._check_dimensions(dimensions)
         (version,) = {completion.weights_version for completion in completions}
         return ValidationRow(

@@ -28,7 +28,7 @@ _NO_KEY = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ChatReply:
     """A server's answer to one request."""
 
     text: str
@@ -70,7 +70,7 @@ class ChatClient:
         """
         return (_NUM_RETRIES + 1) * self._server.timeout_s + _PAUSES_S
 
-    def ask_all(self, contents: Sequence[Any]) -> list[Reply]:
+    def ask_all(self, contents: Sequence[Any]) -> list[ChatReply]:
         """Returns a reply to each message, in order. contents: text of each message, or its list of parts.
 
         Raises: UserError when the server refuses the key, the model or the request.
@@ -94,7 +94,7 @@ class ChatClient:
                 f"{url}: {_NO_ANSWER} ({error}). Correct the URL, whose last part is usually /v1"
             ) from error
 
-    async def _all(self, contents: Sequence[Any]) -> list[Reply]:
+    async def _all(self, contents: Sequence[Any]) -> list[ChatReply]:
         try:
             async with self._client() as client, asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._one(client, content)) for content in contents]
@@ -102,7 +102,7 @@ class ChatClient:
             raise refusals.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def _one(self, client: openai.AsyncOpenAI, content: Any) -> Reply:
+    async def _one(self, client: openai.AsyncOpenAI, content: Any) -> ChatReply:
         try:
             async with asyncio.timeout(self.longest_s):
                 messages = [*self._before, {"role": "user", "content": content}]
@@ -110,7 +110,7 @@ class ChatClient:
                     model=self._server.model, messages=messages, **self._request
                 )
                 choice = _first_choice(answer)
-                return Reply((choice.message.content or "").strip(), choice.finish_reason, "")
+                return ChatReply((choice.message.content or "").strip(), choice.finish_reason, "")
         except TimeoutError:
             problem = f"no answer within {self.longest_s:g} s"
         except openai.APITimeoutError:
@@ -126,7 +126,7 @@ class ChatClient:
             problem = f"no connection, {_ATTEMPTS}: {_cause(error)}"
         except (openai.APIError, ValueError) as error:
             problem = f"{_NO_ANSWER}: {error}"
-        return Reply("", "", problem)
+        return ChatReply("", "", problem)
 
     async def _ask_for_a_token(self) -> None:
         async with self._client() as client, asyncio.timeout(self.longest_s):

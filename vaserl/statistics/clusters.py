@@ -17,6 +17,9 @@ from vaserl.statistics.student import student_quantile
 
 NameT = TypeVar("NameT", bound=Hashable)
 BOOTSTRAP_RESAMPLES = 10_000
+MAX_DRAWS = 20_000_000
+"""Largest number of clusters that are drawn in all resamples together; with more than 2,000 clusters there are fewer
+resamples, but never fewer than 1,000."""
 _DRAWS_PER_CHUNK = 4_000_000
 """Number of clusters that are drawn at once, over all resamples of a chunk; bounds the memory."""
 
@@ -154,6 +157,7 @@ def bootstrap_bounds(
         return np.empty(0), np.empty(0)
     sums, sizes = (np.stack([getattr(c, part) for c in columns.values()], axis=1) for part in ("sums", "sizes"))
     num_clusters, rng = len(sums), np.random.default_rng(seed)
+    num_resamples = min(num_resamples, max(1_000, MAX_DRAWS // num_clusters))
     means = np.empty((num_resamples, sums.shape[1]))
     step = max(1, _DRAWS_PER_CHUNK // num_clusters)
     for start in range(0, num_resamples, step):

@@ -13,7 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from vaserl.statistics.binomial import sign_test
-from vaserl.statistics.clusters import BOOTSTRAP_RESAMPLES, Clustered, NameT, bootstrap_bounds, standard_error
+from vaserl.statistics.clusters import (
+    BOOTSTRAP_RESAMPLES,
+    MAX_DRAWS,
+    Clustered,
+    NameT,
+    bootstrap_bounds,
+    standard_error,
+)
 from vaserl.statistics.intervals import CONFIDENCE
 from vaserl.statistics.power import detectable_difference
 from vaserl.statistics.student import student_quantile
@@ -135,7 +142,8 @@ def sign_flip_tests(sums: Sequence[np.ndarray], *, seed: int, num_flips: int = N
     sums: each metric's differences summed by cluster, [C]. If the systems are exchangeable, the sign of each cluster's
     difference is a coin toss. The p-value is the share of sign flips whose sum is at least as far from 0 as the
     observed one. With few differing clusters all flips are counted; otherwise a sample, in which the observed signs
-    count as one more flip, so that the test keeps its level exactly (Phipson and Smyth 2010).
+    count as one more flip, so that the test keeps its level exactly (Phipson and Smyth 2010). With more than 2,000
+    clusters there are fewer flips, but at least 1,000.
     """
     found: dict[int, tuple[float, str]] = {}
     sampled = []
@@ -149,6 +157,7 @@ def sign_flip_tests(sums: Sequence[np.ndarray], *, seed: int, num_flips: int = N
             sampled.append(index)
     if sampled:
         data = np.stack([sums[index] for index in sampled], axis=1)
+        num_flips = min(num_flips, max(1_000, MAX_DRAWS // len(data)))
         thresholds = np.array([_threshold(sums[index]) for index in sampled])
         counts, rng = np.ones(len(sampled)), np.random.default_rng(seed)
         step = max(1, _FLIPS_PER_CHUNK // len(data))

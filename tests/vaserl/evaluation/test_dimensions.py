@@ -23,7 +23,7 @@ def test_measure_dimension_counts_unstated_as_wrong_only_in_accuracy() -> None:
     stated = shapes("kylix", None, "kylix", "pelike", "pelike")
     outcomes = dimension_outcomes("shape", [score(s) for s in (1.0, 0.0, 0.2, 0.7, None)], stated, truths, tau=0.7)
     guess = np.array([True, True, False, False, False])
-    result = measure_dimension(outcomes, guess, **DRAW)
+    result = measure_dimension(outcomes, guess)
     assert (result.num_targets, result.num_stated) == (4, 3)
     assert result.stated and result.stated.mean == 3 / 4
     assert result.accuracy and result.accuracy.mean == 2 / 4  # the first and the fourth, whose .7 reaches tau
@@ -41,7 +41,7 @@ def test_dimension_outcomes_refuses_a_score_without_a_recorded_dimension() -> No
 
 def test_measure_dimension_has_no_interval_without_stated_values() -> None:
     outcomes = dimension_outcomes("shape", [score(0.0)] * 2, shapes(None, None), shapes("a", "b"), tau=0.7)
-    result = measure_dimension(outcomes, np.array([True, False]), **DRAW)
+    result = measure_dimension(outcomes, np.array([True, False]))
     assert result.stated and result.stated.mean == 0
     assert result.accuracy_when_stated is None and result.over_guess is None and result.invented is None
     assert result.as_dict()["over_guess"] is None and result.as_dict()["num_targets"] == 2

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from vaserl.curation.settings import PoolSettings, WriterSettings
 from vaserl.curation.stages.writer import LONGEST, PLACE, Wording, fields_of, read_prompt
 from vaserl.errors import UserError
-from vaserl.policy.chat_client import TOO_LONG, ChatClient, Reply
+from vaserl.policy.chat_client import TOO_LONG, ChatClient, ChatReply
 from vaserl.settings.chat_server import ChatServerSettings
 
 _logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def check_server(server: ChatServerSettings, batch_timeout_s: float) -> None:
     client.check()
 
 
-def _worded(reply: Reply) -> Wording:
+def _worded(reply: ChatReply) -> Wording:
     if reply.problem:
         return Wording("", "the record is too long for the model" if reply.problem == TOO_LONG else reply.problem)
     if reply.finish_reason == "length":
