@@ -57,7 +57,8 @@ def read_systems(
     Raises: UserError for a folder or file that is missing or holds something else than the config says.
     """
     captions = tuple(vase.caption_task(settings.data.prompt) for vase in vases)
-    tasks = (*captions, *(question_tasks(vases) if settings.questions else ()))
+    asked = [task for vase in vases for task in vase.question_tasks(DIMENSIONS) if task.dimensions]
+    tasks = (*captions, *(asked if settings.questions else ()))
     systems = {}
     for name, stated in settings.all_systems.items():
         if stated.captions is not None:
@@ -81,24 +82,6 @@ def read_systems(
             name=name, origin=origin, tasks=tasks, base=base, weights=stated.weights, rank=rank
         )
     return systems, list(tasks)
-
-
-def question_tasks(vases: Sequence[Vase]) -> list[Task]:
-    """Returns the tasks of the questions about each vase, in the order of the vases; one for each dimension that the
-    vase's record states."""
-    return [
-        Task(
-            id=f"{vase.id}/{question.dimension}",
-            clip=vase.clip,
-            prompt=question.question,
-            dimensions=(question.dimension,),
-            record=vase.record,
-            reference=question.answer,
-        )
-        for vase in vases
-        for question in vase.questions
-        if question.dimension in DIMENSIONS
-    ]
 
 
 def comparable_origin(settings: EvaluateSettings, vases: Sequence[Vase], metrics: Mapping[str, Any]) -> dict[str, Any]:
