@@ -100,7 +100,7 @@ def run(settings: EvaluateSettings, *, fresh: bool = False) -> dict[str, Any]:
                 summary = {
                     **result.summary,
                     "constant_answer": score_constant_caption(constant, captions, scorer),
-                    "questions": _question_summary(settings, vases, systems, answers, scorer),
+                    "answers": _question_summary(settings, vases, systems, answers, scorer),
                     "paper": _paper_summary(settings, vases, systems, answers, encoder),
                     "comparable": comparable_origin(settings, vases, metrics),
                     "versions": versions(),

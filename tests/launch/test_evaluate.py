@@ -308,7 +308,7 @@ def test_evaluate_samples_by_batch_and_seed(jobs: Jobs):
 def test_evaluate_answers_questions_of_the_vases(jobs: Jobs):
     asked = {task for _, tasks in jobs.run("--questions", "true") for task in tasks}
     assert asked > {"v00/caption", "v00/question-1", "v03/question-1"}
-    questions = EvaluationRun(jobs.root / "run").summary["questions"]
+    questions = EvaluationRun(jobs.root / "run").summary["answers"]
     whole = questions["systems"]["rl"]["all"]
     assert (whole["exact"]["mean"], whole["exact"]["num_values"]) == (0.0, 4)
     assert whole["calibration_error"] == pytest.approx(math.exp(-0.1 - 1 / 3)), "never right, always that sure"

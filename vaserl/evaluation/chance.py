@@ -26,7 +26,7 @@ def chance_levels(
     own = np.einsum("ne,ne->n", units, others)
     cosines = (units @ others.sum(axis=0) - own) / (num - 1)
     levels = {"text_cosine": float(np.where(written, cosines, 0.0).mean())}
-    cycle = np.random.default_rng(seed).permutation(num)
+    cycle: list[int] = np.random.default_rng(seed).permutation(num).tolist()
     for mode in ("paper", "strict"):
         similarities = [lexical_similarity(captions[cycle[n]], references[cycle[n - 1]], mode) for n in range(num)]
         levels[f"lexical_{mode}"] = float(np.mean(similarities))

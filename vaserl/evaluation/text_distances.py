@@ -15,7 +15,7 @@ import numpy as np
 from vaserl.statistics.intervals import CONFIDENCE
 from vaserl.statistics.student import student_quantile
 
-_FLOOR_DRAWS = 8
+_FLOOR_DRAWS = 4
 _KERNEL_BLOCK = 1000
 """Largest number of vases whose kernel values are in memory at once; more vases are divided into blocks."""
 _SWAPS = 400
@@ -133,4 +133,7 @@ def _kernel(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
 def _covariance_factor(cloud: np.ndarray) -> np.ndarray:
     """Returns a matrix A with AᵀA = the covariance matrix of the embeddings, of at most E rows."""
     centred = (cloud - cloud.mean(axis=0)) / np.sqrt(len(cloud) - 1)
-    return np.asarray(np.linalg.qr(centred, mode="r")) if len(cloud) > cloud.shape[1] else centred
+    if len(cloud) <= cloud.shape[1]:
+        return centred
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T

@@ -35,7 +35,7 @@ def evaluation_tables(result: Mapping[str, Any]) -> list[Table]:
     tables = [_metrics(result)]
     if result["differences"]:
         tables.append(_differences(result))
-    if result.get("questions"):
+    if result.get("answers"):
         tables.append(_questions(result))
     if result.get("paper"):
         tables += [_paper(result), _published()]
@@ -94,7 +94,7 @@ def merged_results(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 raise UserError(f"{name}: another file has a system {system!r} too; rename one in its config")
             systems[system] = metrics
     paper = {s: scores for result in results.values() for s, scores in (result.get("paper") or {}).items()}
-    return {**one, "systems": systems, "differences": {}, "questions": None, "paper": paper}
+    return {**one, "systems": systems, "differences": {}, "answers": None, "paper": paper}
 
 
 def _metrics(result: Mapping[str, Any]) -> Table:
@@ -165,7 +165,7 @@ def _differences(result: Mapping[str, Any]) -> Table:
 
 def _questions(result: Mapping[str, Any]) -> Table:
     rows = []
-    for system, topics in result["questions"]["systems"].items():
+    for system, topics in result["answers"]["systems"].items():
         for topic, found in topics.items():
             cells = [_cell(found.get(name), ("failed",)) for name in ("right", "exact", "anls", "date_iou")]
             error = found.get("calibration_error")
