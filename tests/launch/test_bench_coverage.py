@@ -1,5 +1,8 @@
 """Tests the coverage of the evaluation's intervals and the size of its tests, on simulated benchmarks."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from launch.bench.coverage import measure_coverage, simulate
@@ -11,6 +14,13 @@ def test_measure_coverage_of_a_thousand_benchmarks():
     assert measured["size"]["low"] <= 0.05 <= measured["size"]["high"]
     assert measured["naive"]["high"] < 0.90, "questions of one vase are not independent"
     assert measured["power"]["low"] > 2 * measured["size"]["high"]
+
+
+def test_page_has_the_numbers_of_the_stored_measurement():
+    docs = Path(__file__).parents[2] / "docs"
+    page, stored = ((docs / name).read_text() for name in ("evaluation.md", "benchmarks/coverage_cpu.json"))
+    for share in (json.loads(stored)[name] for name in ("paired", "bootstrap", "naive", "size", "power")):
+        assert f"{share['mean']:.1%} [{share['low']:.1%}, {share['high']:.1%}]" in page
 
 
 def test_simulate_has_the_true_means_and_correlated_answers():

@@ -15,7 +15,9 @@ import numpy as np
 from vaserl.statistics.intervals import CONFIDENCE
 from vaserl.statistics.student import student_quantile
 
-_FLOOR_DRAWS = 4
+_FLOOR_DRAWS = 8
+"""Number of pairs of samples over which the noise floor is averaged, if there are fewer texts than dimensions. With
+more texts than dimensions the floor varies little, and one pair is enough."""
 _KERNEL_BLOCK = 1000
 """Largest number of vases whose kernel values are in memory at once; more vases are divided into blocks."""
 _SWAPS = 400
@@ -50,9 +52,10 @@ def frechet_floor(references: np.ndarray, num_captions: int, *, seed: int) -> fl
     each, both drawn from the normal distribution with the references' covariance."""
     data = np.asarray(references, dtype=np.float64)
     factor, rng = _covariance_factor(data), np.random.default_rng(seed)
+    num_draws = 1 if num_captions > data.shape[1] else _FLOOR_DRAWS
     draws = [
         frechet_distance(*(rng.standard_normal((num_captions, len(factor))) @ factor for _ in range(2)))
-        for _ in range(_FLOOR_DRAWS)
+        for _ in range(num_draws)
     ]
     return float(np.mean(draws))
 
