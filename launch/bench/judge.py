@@ -19,7 +19,7 @@ from launch.bench.timing import circumstances
 from vaserl.errors import UserError
 from vaserl.judge.calibration import DAMAGE
 from vaserl.judge.certification import JudgedPair, KnownPair, certify, false_certification, judged_pairs
-from vaserl.judge.degrade import PhotoDamage, damaged_mesh, damaged_photograph
+from vaserl.judge.degrade import MeshDamage, PhotoDamage, damaged_mesh, damaged_photograph
 from vaserl.judge.gap_curve import gap_curve
 from vaserl.judge.geometric import GeometricJudge
 from vaserl.judge.judge import JudgeQuery
@@ -121,7 +121,7 @@ def _pairs(folder: Path, seed: int, num_vases: int, pairs_per_vase: int) -> tupl
             Image.fromarray(take_photograph(turntable, mesh, "intact", rng)).save(photo)
             write_glb(true, mesh)
             for number in range(pairs_per_vase):
-                kinds = [DAMAGE[int(k)] for k in rng.choice(len(DAMAGE), 2, replace=False)]
+                kinds: list[MeshDamage] = [DAMAGE[int(k)] for k in rng.choice(len(DAMAGE), 2, replace=False)]
                 copies = []
                 for kind in kinds:
                     strength = float(np.exp(rng.uniform(*np.log(_STRENGTHS))))

@@ -6,6 +6,7 @@ until a batch's decoded size is known. The pages' own sizes are checked by Arrow
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,16 +33,18 @@ def open_parquet(source: Path | str | IO[bytes] | pa.NativeFile, what: str) -> p
 
     Raises: UserError if it is not a parquet file, or states sizes beyond the limits.
     """
-    limits: dict[str, int] = {
-        "thrift_string_size_limit": _MAX_HEADER_TEXT,
-        "thrift_container_size_limit": _MAX_HEADER_LIST,
-    }
+    limited = partial(
+        pq.ParquetFile,
+        source,
+        thrift_string_size_limit=_MAX_HEADER_TEXT,
+        thrift_container_size_limit=_MAX_HEADER_LIST,
+    )
     try:
-        file = pq.ParquetFile(source, **limits)
+        file = limited()
         columns = [file.schema.column(index) for index in range(len(file.schema))]
         texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
         _check_sizes(file.metadata, what)
-        return pq.ParquetFile(source, metadata=file.metadata, read_dictionary=texts, **limits)
+        return limited(metadata=file.metadata, read_dictionary=texts)
     except DEFECTS as error:
         raise UserError(f"{what} is not a parquet file, or a damaged one: {error}") from error
 
@@ -91,8 +94,8 @@ def _decoded_bytes(array: pa.Array) -> int:
     if pa.types.is_dictionary(kind):
         if kind.value_type not in (pa.string(), pa.binary(), pa.large_string(), pa.large_binary()):
             return array.nbytes
-        lengths = pc.binary_length(array.dictionary).take(array.indices)
-        return pc.sum(pc.cast(lengths, pa.int64())).as_py() or 0
+        lengths = pc.call_function("binary_length", [array.dictionary]).take(array.indices)
+        return pc.call_function("sum", [pc.cast(lengths, pa.int64())]).as_py() or 0
     if pa.types.is_struct(kind):
         return sum(_decoded_bytes(child) for child in array.flatten())
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind):
