@@ -253,7 +253,8 @@ def _cell(value: Any, metric: Sequence[str]) -> str:
     if isinstance(value, int | float):
         return number(value)
     if _is_share(metric):
-        return f"{percent(value['mean'])} [{100 * value['low']:.0f}, {100 * value['high']:.0f}]"
+        low, high = max(value["low"], 0.0), min(value["high"], 1.0)  # Student's t may exceed what is possible
+        return f"{percent(value['mean'])} [{100 * low:.0f}, {100 * high:.0f}]"
     return with_interval(value, _digits(metric))
 
 

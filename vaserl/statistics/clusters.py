@@ -36,14 +36,16 @@ class Clustered:
     sizes: np.ndarray
     """float [C]: number of values in each cluster; 0 for a cluster without a value."""
     is_share: bool
-    """True if every cluster has at most one value and all values are 0 or 1."""
+    """True if the values are boolean and every cluster has at most one."""
 
     @classmethod
     def of_values(cls, values: Sequence[float] | np.ndarray, among: np.ndarray | None = None) -> "Clustered":
-        """Returns clusters of one value each. among: bool [C], False for clusters whose value doesn't count."""
-        data = np.asarray(values, dtype=np.float64)
+        """Returns clusters of one value each; boolean values are a share. among: bool [C], False for clusters whose
+        value doesn't count."""
+        given = np.asarray(values)
+        data = given.astype(np.float64)
         sizes = np.ones(len(data)) if among is None else np.asarray(among, dtype=np.float64)
-        return cls._checked(np.where(sizes > 0, data, 0.0), sizes)
+        return cls._checked(np.where(sizes > 0, data, 0.0), sizes, is_share=given.dtype == np.bool_)
 
     @classmethod
     def of_items(
@@ -54,13 +56,13 @@ class Clustered:
         if len(data) != len(index):
             raise ValueError(f"values and clusters must have equal lengths, got {len(data)} and {len(index)}")
         sums = np.bincount(index, weights=data, minlength=num_clusters)
-        return cls._checked(sums, np.bincount(index, minlength=num_clusters).astype(np.float64))
+        sizes = np.bincount(index, minlength=num_clusters).astype(np.float64)
+        return cls._checked(sums, sizes, is_share=False)
 
     @classmethod
-    def _checked(cls, sums: np.ndarray, sizes: np.ndarray) -> "Clustered":
+    def _checked(cls, sums: np.ndarray, sizes: np.ndarray, *, is_share: bool) -> "Clustered":
         if sums.ndim != 1 or not np.isfinite(sums).all():
             raise ValueError("the values of a metric must be finite numbers, one list for each metric")
-        is_share = bool((sizes <= 1).all() and np.isin(sums, (0.0, 1.0)).all())
         return cls(sums=sums, sizes=sizes, is_share=is_share)
 
     @property

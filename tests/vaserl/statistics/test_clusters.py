@@ -16,8 +16,9 @@ def test_clustered_of_items_sums_by_cluster():
 
 
 def test_clustered_of_values_leaves_out_those_that_do_not_count():
-    column = Clustered.of_values([1, 0, 1], np.array([True, True, False]))
+    column = Clustered.of_values([True, False, True], np.array([True, True, False]))
     assert column.is_share and column.mean == 0.5 and column.num_values == 2
+    assert not Clustered.of_values([1.0, 0.0]).is_share, "rewards may happen to be 0 and 1"
 
 
 @pytest.mark.parametrize("values", [[1.0, np.nan], [np.inf, 0.0]])
@@ -50,7 +51,7 @@ def test_cluster_means_with_equal_clusters_are_the_t_interval_of_the_clusters_me
 
 
 def test_cluster_means_of_a_share_have_wilsons_interval():
-    found = cluster_means({"x": Clustered.of_values([1, 0, 0, 1])}, seed=0, num_resamples=10)["x"]
+    found = cluster_means({"x": Clustered.of_values([True, False, False, True])}, seed=0, num_resamples=10)["x"]
     expected = wilson_interval(2, 4)
     assert found is not None and (found.low, found.high, found.method) == (expected.low, expected.high, "wilson")
 

@@ -34,7 +34,7 @@ def test_paired_comparisons_count_wins_ties_and_losses():
 
 
 def test_paired_comparisons_of_shares_use_mcnemars_test():
-    a, b = [1] * 9 + [0] * 3 + [1] * 4, [0] * 9 + [1] * 3 + [1] * 4
+    a, b = [True] * 9 + [False] * 3 + [True] * 4, [False] * 9 + [True] * 3 + [True] * 4
     found = compare(a, b)
     assert found.test == "mcnemar" and found.p == pytest.approx(stats.binomtest(9, 12).pvalue)
 
