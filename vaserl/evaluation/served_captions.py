@@ -1,14 +1,10 @@
 """Captions of vases by a model behind a URL, which is shown frames of the turntable video as pictures."""
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from PIL import Image
-
 from vaserl.files.clip import ClipStore
-from vaserl.policy.chat_client import ChatClient
+from vaserl.policy.chat_client import ChatClient, picture_part
 from vaserl.runs.caption_store import SystemAnswer
 from vaserl.types import Task
 
@@ -31,10 +27,5 @@ def served_answers(client: ChatClient, clips: ClipStore, tasks: Sequence[Task], 
 
 
 def _content(clips: ClipStore, task: Task, num_frames: int) -> list[dict[str, Any]]:
-    pictures = []
-    for frame in clips.load(task.clip, num_frames).frames:
-        file = io.BytesIO()
-        Image.fromarray(frame).save(file, "PNG")
-        url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-        pictures.append({"type": "image_url", "image_url": {"url": url}})
+    pictures = [picture_part(frame) for frame in clips.load(task.clip, num_frames).frames]
     return [*pictures, {"type": "text", "text": task.prompt}]

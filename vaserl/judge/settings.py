@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from vaserl.settings import ClusterSettings
+from vaserl.settings.chat_server import ChatServerSettings
 from vaserl.settings.section import Section
 from vaserl.settings.submitted import WRITTEN
 
@@ -37,28 +38,6 @@ class RenderSettings(Section):
     """Width and height in pixels of each of a montage's six tiles."""
 
 
-class JudgeServerSettings(Section):
-    """Settings of a judge behind a URL with the protocol of OpenAI's chat completions."""
-
-    base_url: str = pydantic.Field(pattern=r"^https?://\S+$")
-    """URL of the server up to and including the version: "http://127.0.0.1:8000/v1"."""
-    model: str = pydantic.Field(min_length=1)
-    """Name under which the server runs the judge. The server's weights can't be hashed: choose a name that changes with
-    them, or drift shows only at the anchors."""
-    api_key_variable: str = ""
-    """Name of the environment variable that holds the server's key; empty if the server needs none. The key itself is
-    in no file."""
-    timeout_s: float = pydantic.Field(default=60.0, gt=0)
-    """Seconds after which an attempt without an answer is given up."""
-    num_retries: int = pydantic.Field(default=4, ge=0)
-    """Number of further attempts after a timeout, a broken connection and the statuses 408, 409, 429 and 5xx."""
-    deadline_s: float = pydantic.Field(default=300.0, gt=0)
-    """Seconds for one query with all its attempts; after that the command ends with an error, and the same command
-    continues."""
-    max_concurrency: int = pydantic.Field(default=16, ge=1)
-    """Number of requests that are open at once."""
-
-
 class JudgeModelSettings(Section):
     """Settings of one judge."""
 
@@ -82,8 +61,9 @@ class JudgeModelSettings(Section):
     """CPUs reserved for each engine."""
     num_gpus: float = pydantic.Field(default=1, ge=0)
     """GPUs reserved for each engine; 0 runs it on the CPU."""
-    server: JudgeServerSettings | None = None
-    """Server of the judge; required with kind = "url"."""
+    server: ChatServerSettings | None = None
+    """Server of the judge; required with kind = "url". Its weights can't be hashed: choose a `model` name that changes
+    with them, or drift shows only at the anchors."""
 
     @pydantic.model_validator(mode="after")
     def _is_complete(self):

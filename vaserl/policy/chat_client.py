@@ -5,14 +5,18 @@ the request itself would refuse all requests; that is an error.
 """
 
 import asyncio
+import base64
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import openai
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
+from PIL import Image
 
 from vaserl.errors import UserError
 from vaserl.settings.chat_server import ChatServerSettings
@@ -37,6 +41,9 @@ class ChatReply:
     """Reason why the answer ended: "stop", "length" or another of the server's; empty if there is a problem."""
     problem: str
     """Why there is no answer; empty if there is one."""
+    first_tokens: tuple[tuple[str, float], ...] = ()
+    """The most probable first tokens of the answer with their log-probabilities, as many as were asked for; empty if
+    the server states none."""
 
 
 class ChatClient:
@@ -51,15 +58,18 @@ class ChatClient:
         temperature: float,
         seed: int,
         system: str = "",
+        num_first_tokens: int = 0,
     ) -> None:
         """section: name of the server's table in the config, for messages of errors. system: text of the system message
-        of every request; none is sent if it is empty.
+        of every request; none is sent if it is empty. num_first_tokens: number of `ChatReply.first_tokens` to ask for.
 
         Raises: UserError when the environment variable of the key is missing on this node.
         """
         self._server, self._section = server, section
         self._before: list[Any] = [{"role": "system", "content": system}] if system else []
         self._request: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+        if num_first_tokens:
+            self._request |= {"logprobs": True, "top_logprobs": num_first_tokens}
         self._key = self._read_key()
 
     @property
@@ -110,7 +120,8 @@ class ChatClient:
                     model=self._server.model, messages=messages, **self._request
                 )
                 choice = _first_choice(answer)
-                return ChatReply((choice.message.content or "").strip(), choice.finish_reason, "")
+                text = (choice.message.content or "").strip()
+                return ChatReply(text, choice.finish_reason, "", _first_tokens(choice))
         except TimeoutError:
             problem = f"no answer within {self.longest_s:g} s"
         except openai.APITimeoutError:
@@ -178,6 +189,19 @@ class ChatClient:
                 f"{server.base_url}/models lists, and a URL whose last part is usually /v1. {said}"
             )
         return f"{section}: the server refuses the request. {said}"
+
+
+def picture_part(picture: np.ndarray) -> dict[str, Any]:
+    """Returns the part of a message that shows a picture, uint8 [height, width, 3], as PNG."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _first_tokens(choice: Choice) -> tuple[tuple[str, float], ...]:
+    stated = choice.logprobs.content if choice.logprobs else None
+    return tuple((entry.token, entry.logprob) for entry in stated[0].top_logprobs) if stated else ()
 
 
 def _first_choice(answer: ChatCompletion) -> Choice:
