@@ -58,6 +58,11 @@ def read_systems(
     """
     captions = tuple(vase.caption_task(settings.data.prompt) for vase in vases)
     asked = [task for vase in vases for task in vase.question_tasks(DIMENSIONS) if task.dimensions]
+    if settings.questions and not asked:
+        raise UserError(
+            f"questions = true, but no vase of split {settings.split!r} in {settings.data.path} has a question about a "
+            "dimension that its record states; set questions = false, or evaluate a data set with records"
+        )
     tasks = (*captions, *(asked if settings.questions else ()))
     systems = {}
     for name, stated in settings.all_systems.items():

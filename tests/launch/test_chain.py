@@ -14,6 +14,7 @@ from launch.evaluate import main as evaluate
 from launch.sft import main as sft
 from launch.train import main as train
 from tests.conftest import SHAPES, make_clip
+from tests.fakes.chat_server import chat_server, completion
 from vaserl.commands.__main__ import main as vaserl
 from vaserl.curation.chat import import_chats
 from vaserl.dataset import DataSet
@@ -22,6 +23,7 @@ from vaserl.files.clip import write_mp4
 from vaserl.policy.policy import Policy, load_model
 from vaserl.policy.prompter import Prompter
 from vaserl.policy.sampling import sample
+from vaserl.runs.evaluation_run import EvaluationRun
 from vaserl.runs.run import Run
 from vaserl.runs.training_origin import origin_of_model
 from vaserl.settings import CAPTION_PROMPT
@@ -177,6 +179,41 @@ def test_evaluate_job_compares_both_systems_on_the_test_vases(root: Path, datase
         assert set(line["captions"]) == {"sft", "rl"}
     mean = np.mean([line["scores"]["rl"]["total"] - line["scores"]["sft"]["total"] for line in lines])
     assert summary["differences"]["rl"]["reward"]["mean"] == pytest.approx(mean)
+
+
+FIVE = """
+[systems.exported]
+model = "{root}/export"
+[systems.file]
+captions = "{root}/file.json"
+[systems.served.server]
+base_url = "{url}"
+model = "big"
+"""
+
+
+@pytest.mark.slow
+def test_evaluate_job_compares_five_systems(root: Path, dataset: Path, capfd):
+    first, second = DataSet(dataset).vases("test")
+    rows = [{"images": [f"{first.id}.jpg"], "caption": text} for text in (first.reference, "another caption")]
+    (root / "file.json").write_text(json.dumps(rows))
+    with chat_server(lambda server, content: completion(second.reference)) as server:
+        five = EVALUATE.replace("/evaluation", "/five")
+        text = five.format(root=root, data=dataset, system=SYSTEM) + FIVE.format(root=root, url=server.url)
+        (root / "five.toml").write_text(text)
+        assert evaluate([str(root / "five.toml")]) == 0
+        num_asked = len(server.asked)
+        assert evaluate([str(root / "five.toml")]) == 0
+        assert len(server.asked) == num_asked + 1, "the finished evaluation asks for one token, to find the server"
+    assert "this evaluation is finished" in capfd.readouterr().err
+    run = EvaluationRun(root / "five")
+    assert list(run.summary["systems"]) == ["sft", "rl", "exported", "file", "served"]
+    captions = {vase.id: vase.captions for vase in run.captions}
+    # the exported model is the base with the adapter merged, in engines of its own
+    assert all(each["exported"] == each["rl"] for each in captions.values())
+    assert all(each["served"] == second.reference for each in captions.values())
+    assert run.summary["systems"]["file"]["failed"]["mean"] == 1.0, "one vase is missing, and one has two captions"
+    assert run.summary["systems"]["served"]["failed"]["mean"] == 0.0
 
 
 def test_evaluate_job_captions_equal_those_of_the_own_sampler(root: Path, dataset: Path):

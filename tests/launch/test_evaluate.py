@@ -390,13 +390,13 @@ sys.exit(evaluate.main(sys.argv[2:]))
 def test_evaluate_killed_half_way_ends_like_one_that_was_not(tmp_path: Path, dataset: Path, tiny_model: Path):
     """The real engine; kill -9 after the first of two batches of the second system."""
     from launch.train import main as train
-    from tests.launch.test_chain import TRAIN, tiny_clip
+    from tests.launch.test_chain import SYSTEM, TRAIN, tiny_clip
 
     tiny_clip(tmp_path)
     (tmp_path / "sft").mkdir()
     (tmp_path / "sft" / "model").symlink_to(tiny_model)
-    (tmp_path / "train.toml").write_text(TRAIN.format(root=tmp_path, data=dataset))
-    (tmp_path / "evaluate.toml").write_text(EVALUATE.format(root=tmp_path, data=dataset))
+    (tmp_path / "train.toml").write_text(TRAIN.format(root=tmp_path, data=dataset, system=SYSTEM))
+    (tmp_path / "evaluate.toml").write_text(EVALUATE.format(root=tmp_path, data=dataset, system=SYSTEM))
     assert train([str(tmp_path / "train.toml")]) == 0
 
     def start(budget: int, name: str) -> subprocess.CompletedProcess[str]:
