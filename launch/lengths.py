@@ -1,6 +1,5 @@
 """Finds the tasks of a GRPO run that are too long for its limits, and leaves them out if the settings ask for it."""
 
-import sys
 from collections.abc import Sequence
 
 from vaserl.dataset import DataSet
@@ -16,13 +15,14 @@ _NUM_NAMED = 3
 """Number of tasks of each kind whose names are printed; the run's file has all of them."""
 
 
-def fitting_tasks(settings: TrainSettings, tasks: Sequence[Task]) -> tuple[list[Task], list[DroppedTask]]:
-    """Returns the tasks that the run draws from, and those that it leaves out because they are too long.
+def fitting_tasks(settings: TrainSettings, tasks: Sequence[Task]) -> tuple[list[Task], list[DroppedTask], list[str]]:
+    """Returns the tasks that the run draws from, those that it leaves out because they are too long, and a line for the
+    screen for each kind that is too long.
 
     A prompt is too long if it does not fit into the engine's max_model_len together with a completion of
     `rollout.max_new_tokens` tokens, and a reference answer if it has more tokens than that itself. With too_long =
     "stop" all tasks are kept: `check_training` refuses the first kind, and of the second, for which a completion can
-    earn a reward all the same, the number is printed.
+    earn a reward all the same, a line has the number.
 
     Raises: UserError if no caption, or no question, is left that the steps could draw.
     """
@@ -44,10 +44,9 @@ def fitting_tasks(settings: TrainSettings, tasks: Sequence[Task]) -> tuple[list[
                 task=task.id, part="reference", num_tokens=num_tokens, limit=settings.rollout.max_new_tokens
             )
     dropped = [found[task.id] for task in tasks if task.id in found]
-    for line in _in_words(dropped, len(tasks), is_dropping):
-        print(line, file=sys.stderr)
+    lines = _in_words(dropped, len(tasks), is_dropping)
     if not is_dropping:
-        return list(tasks), []
+        return list(tasks), [], lines
     kept = [task for task in tasks if task.id not in found]
     for is_question, kind in ((False, "request for a caption"), (True, "question")):
         drawn = settings.num_questions if is_question else settings.tasks_per_step - settings.num_questions
@@ -56,7 +55,7 @@ def fitting_tasks(settings: TrainSettings, tasks: Sequence[Task]) -> tuple[list[
                 f'too_long = "drop" leaves no {kind} to draw: raise rollout.engine_args.max_model_len or '
                 "rollout.max_new_tokens"
             )
-    return kept, dropped
+    return kept, dropped, lines
 
 
 def _in_words(dropped: Sequence[DroppedTask], num_tasks: int, is_dropping: bool) -> list[str]:

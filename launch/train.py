@@ -50,7 +50,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
     data = DataSet.of_settings(settings.data)
     vases = data.vases("train")
     tasks = [vase.caption_task(settings.data.prompt) for vase in vases]
-    kept, dropped = fitting_tasks(settings, [*tasks, *question_tasks(settings, data.root, vases)])
+    kept, dropped, too_long = fitting_tasks(settings, [*tasks, *question_tasks(settings, data.root, vases)])
     check_training(settings, kept)
     report_services(make_scorer(settings.reward))  # a misspelt reward stops the job here, not on a worker
     folder = Run(settings.run_dir)
@@ -67,6 +67,7 @@ def run(settings: TrainSettings, *, fresh: bool = False) -> None:
         fresh=fresh,
     ) as begin:
         if not begin.is_finished:
+            print(*too_long, sep="\n", end="\n" if too_long else "", file=sys.stderr)
             write_dropped(folder.path, dropped)
             baseline = ConstantBaseline(constant_caption(records), earlier=begin.metrics)
             grpo = Grpo(

@@ -45,11 +45,11 @@ def settings(tiny_model: Path, dataset: Path, limit: int, **changes: Any) -> Tra
     return train_settings(model=model, data=data, rollout=rollout, **changes)
 
 
-def test_fitting_tasks_drops_by_name_and_number(tiny_model: Path, dataset: Path, tasks: list[Task], tmp_path, capsys):
+def test_fitting_tasks_drops_by_name_and_number(tiny_model: Path, dataset: Path, tasks: list[Task], tmp_path: Path):
     prompter = Prompter(tiny_model)
     limit = length(prompter, tasks[1]) - 1
     dropping = settings(tiny_model, dataset, limit, too_long="drop")
-    kept, dropped = fitting_tasks(dropping, tasks)
+    kept, dropped, lines = fitting_tasks(dropping, tasks)
     check_training(dropping, kept)
     assert [task.id for task in kept] == ["1", "5"]
     reference = len(prompter.tokenizer(tasks[2].reference)["input_ids"]) + 1
@@ -58,7 +58,7 @@ def test_fitting_tasks_drops_by_name_and_number(tiny_model: Path, dataset: Path,
         DroppedTask(task="3", part="reference", num_tokens=reference, limit=MAX_NEW_TOKENS),
         DroppedTask(task="4", part="prompt", num_tokens=limit + 1, limit=limit),
     ]
-    assert [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning")] == [
+    assert lines == [
         "left out: 2 of 5 tasks, whose prompt and completion can exceed rollout.engine_args.max_model_len = "
         f"{limit}: 2 ({limit + 1} tokens), 4 ({limit + 1} tokens)",
         "left out: 1 of 5 tasks, whose reference answer can exceed rollout.max_new_tokens = 60: "
@@ -66,14 +66,14 @@ def test_fitting_tasks_drops_by_name_and_number(tiny_model: Path, dataset: Path,
     ]
     write_dropped(tmp_path, dropped)
     assert [row["task"] for row in read_json_lines(tmp_path / "dropped.jsonl")] == ["2", "3", "4"]
-    kept, _ = fitting_tasks(settings(tiny_model, dataset, limit + 1, too_long="drop"), tasks)
+    kept, _, _ = fitting_tasks(settings(tiny_model, dataset, limit + 1, too_long="drop"), tasks)
     assert [task.id for task in kept] == ["1", "2", "5"], "one token more"
 
 
-def test_fitting_tasks_keeps_all_by_default_and_warns_of_references(tiny_model: Path, dataset: Path, tasks, capsys):
+def test_fitting_tasks_keeps_all_by_default_and_warns_of_references(tiny_model: Path, dataset: Path, tasks: list[Task]):
     stopping = settings(tiny_model, dataset, 100)
-    assert fitting_tasks(stopping, tasks) == (tasks, [])
-    (line,) = capsys.readouterr().err.splitlines()
+    kept, dropped, (line,) = fitting_tasks(stopping, tasks)
+    assert (kept, dropped) == (tasks, [])
     assert line.startswith("warning: 2 of 5 tasks have a reference answer of more than rollout.max_new_tokens = 60")
     with pytest.raises(UserError, match="max_model_len = 100 is too small: the prompt of task 2 has"):
         check_training(stopping, tasks)

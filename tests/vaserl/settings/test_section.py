@@ -7,6 +7,7 @@ import pytest
 from vaserl.curation.settings import CurateSettings
 from vaserl.curation.train_quality.settings import TrainQualitySettings
 from vaserl.errors import UserError
+from vaserl.judge.settings import JudgeSettings
 from vaserl.meshes.compare import VaseEvalSettings
 from vaserl.rewards.vase.reward_file import RewardFile
 from vaserl.settings import EvaluateSettings, QuickstartSettings, RolloutSettings, SftSettings, TrainSettings
@@ -24,6 +25,7 @@ KIND_OF_FOLDER = {
     "evaluate": EvaluateSettings,
     "rewards": RewardFile,
     "vaseeval": VaseEvalSettings,
+    "judge": JudgeSettings,
     "configs": QuickstartSettings,
 }
 KIND_OF_NAME = {"sft": SftSettings, "train": TrainSettings, "evaluate": EvaluateSettings}
