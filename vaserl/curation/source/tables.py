@@ -193,7 +193,8 @@ def _parquet(place: str, stream: IO[bytes], report: Report) -> Iterator[TableRow
         for number, entry in enumerate(rows_of_parquet(open_parquet(stream, place), place), start=1):
             yield f"{place}:{number}", entry
     except UserError as error:
-        report(Problem(where=place, kind="not parquet", message=str(error).removeprefix(f"{place} is ").removeprefix(f"{place}: ")))
+        message = str(error).removeprefix(f"{place} is ").removeprefix(f"{place}: ")
+        report(Problem(where=place, kind="not parquet", message=message))
 
 
 _READERS: dict[str, Callable[[str, IO[bytes], Report], Iterator[TableRow]]] = {
