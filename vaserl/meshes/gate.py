@@ -125,7 +125,7 @@ def gate(mesh: trimesh.Trimesh, photo: np.ndarray | None = None, thresholds: Thr
 
     if photo is not None:
         found = compare_with_photo(solid, photo, limits.min_iou)
-        measures["compared"] = float(found.is_compared)
+        measures |= {"compared": float(found.is_compared), "cutouts_alike": float(found.are_alike)}
         if found.is_compared:
             measures["silhouette_iou"] = iou = found.iou
             if iou < limits.min_iou:

@@ -37,6 +37,8 @@ class PhotoComparison:
     mesh can't be compared."""
     lacks_openings: bool
     """True if backdrop shows between handles and body in the photograph, and the mesh has clay there."""
+    are_alike: bool = True
+    """False if the two cut-outs differ, so that at least one of them is wrong; True where one was enough."""
 
     @property
     def is_compared(self) -> bool:
@@ -56,14 +58,15 @@ def compare_with_photo(mesh: trimesh.Trimesh, photo: np.ndarray, min_iou: float)
         iou, seen = silhouettes.best(rows)
         if iou >= MIN_IOU_FOR_OPENINGS and _lacks_openings(seen, fitted_mask(rows)):
             return PhotoComparison(iou=iou, lacks_openings=True)
+    alike = True
     if iou < CLEAR_IOU:
         frame = cutouts.from_frame
         if frame is not None:
             iou = max(iou, silhouettes.best(frame)[0])
         alike = rows is not None and frame is not None and intersection_over_union(rows, frame) >= MIN_AGREEMENT
         if iou < min_iou and not alike:
-            return PhotoComparison(iou=float("nan"), lacks_openings=False)
-    return PhotoComparison(iou=iou, lacks_openings=False)
+            return PhotoComparison(iou=float("nan"), lacks_openings=False, are_alike=False)
+    return PhotoComparison(iou=iou, lacks_openings=False, are_alike=alike)
 
 
 def openings(mask: np.ndarray) -> float:

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from vaserl.meshes.masks import components
+from vaserl.meshes.reduce import reduced
 from vaserl.meshes.silhouette import SILHOUETTE_SIDE
 
 CUTOUT_SIDE = SILHOUETTE_SIDE
@@ -38,7 +38,7 @@ class SecondCutouts:
     """
 
     def __init__(self, photo: np.ndarray) -> None:
-        small = _reduced(photo)
+        small = reduced(photo, CUTOUT_SIDE)
         is_opaque = small[..., 3] >= 128 if small.shape[2] == 4 else np.ones(small.shape[:2], bool)
         self._opaque = is_opaque if is_opaque.mean() < 1 - MIN_SHARE else None
         self._rgb = np.ascontiguousarray(small[..., :3])
@@ -58,14 +58,6 @@ class SecondCutouts:
         if self._opaque is not None:
             return _plausible(self._opaque)
         return _plausible(_grabcut(self._rgb, np.full(self._rgb.shape[:2], cv2.GC_PR_FGD, np.uint8)))
-
-
-def _reduced(photo: np.ndarray) -> np.ndarray:
-    scale = CUTOUT_SIDE / max(photo.shape[:2])
-    if scale >= 1:
-        return photo
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX))
 
 
 def _contrast(photo: np.ndarray) -> np.ndarray:

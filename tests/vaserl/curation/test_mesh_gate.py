@@ -70,6 +70,20 @@ def test_mesh_gate_rejects_a_model_that_its_generator_does_not_believe(tmp_path)
     assert not ignored["rejected_by"] and np.isnan(ignored["compared"])
 
 
+def test_mesh_gate_calls_a_model_overrated_only_where_its_two_cutouts_agree(tmp_path):
+    write_pot(tmp_path / "models" / "v.glb", 0.25)  # of a pot with radius 0.3: silhouettes overlap by 0.25 / 0.3 = 0.83
+    pot = np.full((200, 200, 3), 235, np.uint8)
+    pot[20:180, 52:148] = (150, 70, 30)
+    Image.fromarray(pot).save(tmp_path / "plain.png")
+    pot[20:70, 52:148] = 215  # pale upper part: one of the gate's cut-outs loses it
+    Image.fromarray(pot).save(tmp_path / "pale.png")
+    made = {"mesh": "models/v.glb", "silhouette_iou": 0.99, "model_fault": ""}
+    plain, pale = (rows("v", photo=tmp_path / name)[0] | made for name in ("plain.png", "pale.png"))
+    plain, pale = rows_of(over_batches(MESH_GATE, MeshGate, MeshGateSettings(), tmp_path)(batch_of([plain, pale])))
+    assert "another one by only 0.8" in plain["reason"]
+    assert not pale["rejected_by"], pale["reason"]
+
+
 def slender_only(candidate: Candidate) -> Judgement:
     """Judges a mesh by its proportions: it loads the mesh and measures it."""
     width, height, _ = trimesh.load_scene(candidate.mesh).to_mesh().extents

@@ -49,9 +49,10 @@ class MeshGate:
         nan = {SILHOUETTE.name: float("nan")}
         measures = nan | {name: value for name, value in verdict.measures.items() if name in _MEASURES}
         # a generator's own doubt comes first: it says what is wrong with the photograph
-        reason = str(photograph.columns.get(FAULT.name) or "") if uses_photo else ""
-        claimed = float(photograph.columns[SILHOUETTE.name])
-        reason = reason or verdict.reason or _overrated(claimed, measures[SILHOUETTE.name])
+        reason = (str(photograph.columns.get(FAULT.name) or "") if uses_photo else "") or verdict.reason
+        # cut-outs that differ from each other don't show that the generator's is wrong
+        if not reason and verdict.measures.get("cutouts_alike"):
+            reason = _overrated(float(photograph.columns[SILHOUETTE.name]), measures[SILHOUETTE.name])
         if reason:
             return Rejected(reason=reason, columns=measures)
         if self._judge is None:

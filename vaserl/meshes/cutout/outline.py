@@ -5,11 +5,11 @@ the side depart from an ellipse at the foot, the neck or the lip.
 """
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 from vaserl.meshes.masks import components, depth
+from vaserl.meshes.reduce import reduced_mask
 from vaserl.meshes.silhouette import intersection_over_union
 
 OUTLINE_SIDE = 448
@@ -31,7 +31,7 @@ _FOOT_ROWS = 0.04
 
 def outline_fault(mask: np.ndarray) -> str:
     """Returns why the outline in a mask, bool [H, W], may not be that of a vase from the side, or ""."""
-    small = _reduced(mask)
+    small = reduced_mask(mask, OUTLINE_SIDE)
     if is_ellipse(small):
         return "seen from above: the outline is an ellipse without foot and neck; use a photograph from the side"
     if _is_ball(small):
@@ -100,12 +100,3 @@ def _opened(filled: np.ndarray) -> np.ndarray:
     inner = depth(np.pad(filled, 1))
     radius = HANDLE_SHARE * float(inner.max())
     return (depth(~(inner > radius)) <= radius)[1:-1, 1:-1] & filled
-
-
-def _reduced(mask: np.ndarray) -> np.ndarray:
-    scale = OUTLINE_SIDE / max(mask.shape)
-    if scale >= 1:
-        return mask
-    size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
-    grey = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).resize(size, Image.Resampling.BOX)
-    return np.asarray(grey) >= 128

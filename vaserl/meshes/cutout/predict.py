@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from vaserl.meshes.cutout.network import CutoutNet
-from vaserl.meshes.cutout.views import VIEWS, Views
+from vaserl.meshes.cutout.views import MIN_SIDE, VIEWS, Views
+from vaserl.meshes.reduce import reduced, reduced_mask
 
 CANVAS_PX = 256
 """Side of the square on which the network sees a photograph. The photograph is scaled until its longer side fits, with
@@ -19,6 +20,11 @@ CLOSER_MARGIN = 0.12
 """Margin around the vase when the network looks at it a second time, as a share of the vase's longer extent."""
 MAX_CLOSER = 0.75
 """Longer side of the part with the vase, relative to the photograph's, up to which it is looked at a second time."""
+UNSURE_SIDE = 0.2
+"""Probability of "side" from which on a photograph is looked at again before it is refused."""
+AGAIN_MARGIN, AGAIN_CLOSER_MARGIN = 0.12, 0.25
+"""Margins of two of these further looks: around the photograph, as a share of its longer side, and around the vase, as
+a share of the vase's longer extent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +48,32 @@ def look_closely(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:
     shows the vase if it is small in the photograph, or if the photograph is a picture within a picture.
 
     The mask is then that of the second look, and so are a page's views. A part cut out of a photograph of several
-    vases, or of a detail, could look like a whole one.
+    vases, or of a detail, could look like a whole one. Where "side" is nearly probable enough, the views are the means
+    of four looks (`_looked_at_again`).
     """
+    found = _with_second_look(network, photo)
+    if not UNSURE_SIDE <= found.views["side"] < MIN_SIDE:
+        return found
+    return CutoutPrediction(vase=found.vase, views=_looked_at_again(network, photo, found))
+
+
+def _looked_at_again(network: CutoutNet, photo: np.ndarray, found: CutoutPrediction) -> Views:
+    """Returns the views' mean probabilities in `found` and in three further looks: at the photograph mirrored, with its
+    edges continued outwards, and at the vase alone."""
+    small = reduced(photo, 4 * CANVAS_PX)
+    around = round(AGAIN_MARGIN * max(small.shape))
+    looks = [small[:, ::-1], np.pad(small, ((around, around), (around, around), (0, 0)), mode="edge")]
+    rows, columns = (np.flatnonzero(reduced_mask(found.vase >= 0.5, 4 * CANVAS_PX).any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        margin = round(AGAIN_CLOSER_MARGIN * (max(np.ptp(rows), np.ptp(columns)) + 1))
+        wider = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        looks.append(wider[rows[0] : rows[-1] + 1 + 2 * margin, columns[0] : columns[-1] + 1 + 2 * margin])
+    views = [found.views, *(predict_cutout(network, np.ascontiguousarray(look)).views for look in looks)]
+    return {name: float(np.mean([look[name] for look in views])) for name in VIEWS}
+
+
+def _with_second_look(network: CutoutNet, photo: np.ndarray) -> CutoutPrediction:
+    """Returns the prediction for a photograph, with a second look where `look_closely` needs it."""
     found = predict_cutout(network, photo)
     rows, columns = (np.flatnonzero((found.vase >= 0.5).any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from vaserl.meshes.lathe.axis import Axis, find_axis, straighten
 from vaserl.meshes.lathe.camera import CameraView, find_view
@@ -13,6 +12,7 @@ from vaserl.meshes.lathe.handle_outline import HandleOutline
 from vaserl.meshes.lathe.handles import find_handles
 from vaserl.meshes.lathe.texture import Exposure
 from vaserl.meshes.lathe.vase_mask import vase_mask
+from vaserl.meshes.reduce import reduced, reduced_mask
 
 WORKING_SIDE = 448
 """Largest length in pixels of a photograph's longer side for measuring geometry; larger photographs are reduced.
@@ -61,8 +61,8 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray) -> MeasuredVase:
         raise ValueError(f"expected a photograph of uint8 [H, W, 3], got {photo.dtype} {list(photo.shape)}")
     if mask.dtype != bool or mask.shape != photo.shape[:2]:
         raise ValueError(f"expected a mask of bool {list(photo.shape[:2])}, got {mask.dtype} {list(mask.shape)}")
-    small, scale = _reduced(photo)
-    found = vase_mask(_reduced(np.where(mask, 255, 0).astype(np.uint8))[0] >= 128)
+    small = reduced(photo, WORKING_SIDE)
+    found = vase_mask(reduced_mask(mask, WORKING_SIDE))
     axis = find_axis(found)
     upright = straighten(found, axis)
     edges = body_edges(upright)
@@ -74,7 +74,7 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray) -> MeasuredVase:
     exposure = Exposure(
         photo=photo,
         mask=found,
-        scale=scale,
+        scale=min(1.0, WORKING_SIDE / max(photo.shape[:2])),
         axis=axis,
         first_row=edges.top - upright.shape[0] // 2,
         view=view,
@@ -89,12 +89,3 @@ def measure_vase(photo: np.ndarray, mask: np.ndarray) -> MeasuredVase:
         handles=tuple(find_handles(upright, edges)),
         exposure=exposure,
     )
-
-
-def _reduced(photo: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the photograph, reduced to `WORKING_SIDE` by area averaging if it is larger, and the scale factor."""
-    scale = min(1.0, WORKING_SIDE / max(photo.shape[:2]))
-    if scale == 1.0:
-        return photo, 1.0
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX)), scale
