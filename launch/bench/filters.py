@@ -39,9 +39,9 @@ from vaserl.statistics.intervals import wilson_interval
 from vaserl.synthetic.models.tiny_filters import train_tiny_filters
 
 _COLUMNS = ("file", "source", "kind", "whole_vase_from_the_side", "quality", "intact", "vase", "set", "note")
-_SETS = ("develop", "seen once", "seen once, second", "seen once, third")
+_SETS = ("develop", "seen once", "seen once, second", "seen once, third", "seen once, fourth")
 _DEFAULT_SETS = _SETS[:2]
-"""Sets measured unless `--set` names others; the second and the third, which are measured once, must be named."""
+"""Sets measured unless `--set` names others; the later ones, which are measured once, must be named."""
 _BATCH_SIZE = 32
 _SHOWN_WHOLE = ("side", "above", "mouth", "below", "lying")
 """Kinds of pictures of one vessel that is neither a sherd nor a detail."""

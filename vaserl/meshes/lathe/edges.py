@@ -51,11 +51,6 @@ MAX_CLOSING = 0.4
 EASE_SHARE = 0.02
 """Length over which the transition from the wall to a bridge (the curve that replaces a handle) is smoothed, as a share
 of the body's height."""
-BITE_SCALE = 0.01
-"""Standard deviation of the smoothing before the bends of the two sides are compared, as a share of the body's
-height."""
-BITE_BEND = 2.0
-"""Ratio of the two sides' bends from which on the side that bends more is dented rather than the other one's handle."""
 MIN_SPIKE_REACH = 0.05
 """Smallest difference between the length and the thickness of a handle seen end-on, as a share of the body's height."""
 
@@ -109,10 +104,8 @@ def body_edges(upright: np.ndarray) -> BodyEdges:
     )
     apart = np.abs(left - right)
     tolerance = max(1.0, 0.012 * len(rows))
-    # a visible side is preferred to a bridged one; otherwise the narrower side is the body, as a handle without a gap
-    # only adds, unless the mask lacks a piece there
+    # a visible side is preferred to a bridged one; otherwise the narrower side is the body
     half_width = np.where(apart <= tolerance, (left + right) / 2, np.minimum(left, right))
-    half_width = _without_bites(half_width, left, right, apart > tolerance)
     half_width = np.where(left_bridged & ~right_bridged, right, half_width)
     half_width = np.where(right_bridged & ~left_bridged, left, half_width)
     half_width = _eased(half_width, left_bridged | right_bridged)
@@ -235,25 +228,6 @@ def _ends_under_lip(seen: np.ndarray, start: int, middle: float) -> bool:
     if not 3 <= start <= MAX_LIP_SHARE * len(seen):
         return False
     return bool((seen[round(MAX_CLOSING * start) : start - 2] >= middle).all())
-
-
-def _without_bites(half_width: np.ndarray, left: np.ndarray, right: np.ndarray, differ: np.ndarray) -> np.ndarray:
-    """Returns the half widths, with the wider side's in each run of rows in which the sides differ and the narrower is
-    dented: it bends far more than the wider side, which goes straight on. All arguments are [N], `differ` is bool."""
-    num_rows = len(half_width)
-    scale = max(1.0, BITE_SCALE * num_rows)
-    bends = [np.abs(np.diff(ndimage.gaussian_filter1d(side, scale, mode="nearest"), 2)) for side in (left, right)]
-    repaired = half_width.copy()
-    margin = max(3, round(3 * scale))
-    for start, stop in _runs(differ):
-        first, last = max(start - margin, margin), min(stop + margin, num_rows - margin)
-        if first >= last:
-            continue
-        bent = [float(bend[first:last].sum()) for bend in bends]
-        wider = int(left[start:stop].sum() < right[start:stop].sum())
-        if bent[1 - wider] > BITE_BEND * bent[wider]:
-            repaired[start:stop] = (left, right)[wider][start:stop]
-    return repaired
 
 
 def _eased(half_width: np.ndarray, bridged: np.ndarray) -> np.ndarray:
