@@ -85,18 +85,23 @@ def _read(name: str) -> dict[str, Any]:
     return json.loads((BENCHMARKS / f"{name}.json").read_text())
 
 
+def _of_times(name: str, measured: Mapping[str, Any], plan: JobPlan) -> Iterator[Comparison]:
+    """Compares the seconds of a step and of its two longest phases."""
+    yield Comparison(file=name, quantity="step, s", measured=measured["step_s"]["median"], predicted=plan.step_s)
+    for phase in ("rollout", "learn"):
+        yield Comparison(
+            file=name,
+            quantity=f"{phase}, s",
+            measured=measured["phases_s"][phase]["median"],
+            predicted=total(plan.phases[phase]),
+        )
+
+
 def _of_jobs() -> Iterator[Comparison]:
     for name in _PLANS:
         measured = _read(name)
         plan = replanned(measured)
-        yield Comparison(file=name, quantity="step, s", measured=measured["step_s"]["median"], predicted=plan.step_s)
-        for phase in ("rollout", "learn"):
-            yield Comparison(
-                file=name,
-                quantity=f"{phase}, s",
-                measured=measured["phases_s"][phase]["median"],
-                predicted=total(plan.phases[phase]),
-            )
+        yield from _of_times(name, measured, plan)
         peak = measured["peak_gpu_gib"]
         yield Comparison(file=name, quantity="peak memory, GiB", measured=peak, predicted=plan.fullest / GIB)
 
@@ -124,14 +129,7 @@ def _of_steps() -> Iterator[Comparison]:
         )
         load = job_load(settings, frame_size=(measured["size"], measured["size"]), num_text=15, num_vases=64)
         plan = plan_job(settings, read_shape(measured["model"]), parse_cluster("1x1xh200"), load)
-        yield Comparison(file=name, quantity="step, s", measured=measured["step_s"]["median"], predicted=plan.step_s)
-        for phase in ("rollout", "learn"):
-            yield Comparison(
-                file=name,
-                quantity=f"{phase}, s",
-                measured=measured["phases_s"][phase]["median"],
-                predicted=total(plan.phases[phase]),
-            )
+        yield from _of_times(name, measured, plan)
 
 
 def _of_learners() -> Iterator[Comparison]:
